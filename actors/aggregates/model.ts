@@ -1,0 +1,281 @@
+/**
+ * A model: its versions, each with a verdict and a history of deployments, which of them serve each environment, and
+ * the aliases by which programs find them. Only an approved version is ever deployed.
+ */
+import {
+  type ChartEventOf,
+  type DomainEvent,
+  defineAggregate,
+  definePart,
+  type EventData,
+  type Part,
+  type PartStates,
+  reject,
+} from "retrace";
+import { assertEvent, assign, setup } from "xstate";
+import { model } from "../../schemas/model.ts";
+
+type ModelEvent = ChartEventOf<typeof model>;
+type RolledBack = EventData<typeof model, "DeploymentRolledBack">;
+
+/** One version in an environment. Share 0 stands by. */
+interface Deployment {
+  readonly version: string;
+  readonly trafficShare: number;
+}
+
+interface Model {
+  readonly versions: PartStates;
+  /** Where each alias points now. */
+  readonly aliases: Readonly<Record<string, string>>;
+  /** By environment, each version once, the newest last. */
+  readonly deployments: Readonly<Record<string, readonly Deployment[]>>;
+}
+
+/**
+ * The verdict on one version. A roll-back anywhere puts the verdict in doubt everywhere; until it is rolled back there
+ * too, the version may still serve other environments, so traffic can be moved off it in every state that it can serve in.
+ */
+const versionChart = setup({ types: { events: {} as ModelEvent } }).createMachine({
+  id: "version",
+  initial: "absent",
+  states: {
+    absent: {
+      on: { ModelVersioned: "candidate" },
+    },
+    candidate: {
+      on: {
+        ModelVersionApproved: "approved",
+        ModelVersionRejected: "rejected",
+        AliasMoved: "candidate",
+      },
+    },
+    approved: {
+      on: {
+        ModelDeployed: "deployed",
+        ModelVersionRejected: "rejected",
+        TrafficAdjusted: "approved",
+        DeploymentRolledBack: "rolledBack",
+        AliasMoved: "approved",
+      },
+    },
+    deployed: {
+      on: {
+        ModelDeployed: "deployed",
+        TrafficAdjusted: "deployed",
+        DeploymentRolledBack: "rolledBack",
+        AliasMoved: "deployed",
+      },
+    },
+    rolledBack: {
+      on: {
+        ModelVersionApproved: "approved",
+        ModelVersionRejected: "rejected",
+        TrafficAdjusted: "rolledBack",
+        DeploymentRolledBack: "rolledBack",
+        AliasMoved: "rolledBack",
+      },
+    },
+    rejected: {
+      on: {
+        TrafficAdjusted: "rejected",
+        DeploymentRolledBack: "rejected",
+      },
+    },
+  },
+});
+
+const version = definePart<Model, ModelEvent>({
+  name: "version",
+  machine: versionChart,
+  states: (context) => context.versions,
+  key: (event) => {
+    if (event.type === "DeploymentRolledBack") return event.data.fromVersion;
+    if (event.type === "AliasMoved") return event.data.toVersion ?? "";
+    return (event.data as { readonly version: string }).version;
+  },
+});
+
+/** The version that a roll-back goes to: it has to be one that could be deployed, and it is then. */
+const successor: Part<Model> = {
+  ...version,
+  accepts: (context, event) => !namesSuccessor(event) || version.accepts(context, asDeployment(event.data)),
+  fold: (context, event) => {
+    return namesSuccessor(event) ? version.fold(context, asDeployment(event.data)) : context.versions;
+  },
+  refusal: (context, event) => {
+    return namesSuccessor(event) ? version.refusal(context, asDeployment(event.data)) : undefined;
+  },
+};
+
+function namesSuccessor(event: DomainEvent): event is DomainEvent<"DeploymentRolledBack", RolledBack> {
+  return event.type === "DeploymentRolledBack" && (event.data as RolledBack).toVersion !== undefined;
+}
+
+function asDeployment({ toVersion }: RolledBack): DomainEvent {
+  return { type: "ModelDeployed", data: { version: toVersion } };
+}
+
+const machine = setup({
+  types: { context: {} as Model, events: {} as ModelEvent },
+  guards: {
+    versionAccepts: ({ context, event }) => version.accepts(context, event),
+    bothAccept: ({ context, event }) => version.accepts(context, event) && successor.accepts(context, event),
+    aliasCanMove: ({ context, event }) => {
+      return event.type === "AliasMoved" && (event.data.toVersion === null || version.accepts(context, event));
+    },
+  },
+  actions: {
+    foldVersion: assign(({ context, event }) => ({ versions: version.fold(context, event) })),
+    foldSuccessor: assign(({ context, event }) => ({ versions: successor.fold(context, event) })),
+    deploy: assign(({ context, event }) => {
+      assertEvent(event, "ModelDeployed");
+      return inEnvironment(context, event.data.environment, (serving) => deploy(serving, event.data));
+    }),
+    adjust: assign(({ context, event }) => {
+      assertEvent(event, "TrafficAdjusted");
+      return inEnvironment(context, event.data.environment, (serving) => adjust(serving, event.data));
+    }),
+    rollBack: assign(({ context, event }) => {
+      assertEvent(event, "DeploymentRolledBack");
+      return inEnvironment(context, event.data.environment, (serving) => rollBack(serving, event.data));
+    }),
+    moveAlias: assign(({ context, event }) => {
+      assertEvent(event, "AliasMoved");
+      const { [event.data.alias]: _before, ...others } = context.aliases;
+      const { alias, toVersion } = event.data;
+      return { aliases: toVersion === null ? others : { ...others, [alias]: toVersion } };
+    }),
+  },
+}).createMachine({
+  id: "model",
+  context: { versions: {}, aliases: {}, deployments: {} },
+  initial: "empty",
+  states: {
+    empty: {
+      on: { ModelCreated: "created" },
+    },
+    created: {
+      on: {
+        ModelVersioned: { guard: "versionAccepts", actions: "foldVersion" },
+        ModelVersionApproved: { guard: "versionAccepts", actions: "foldVersion" },
+        ModelVersionRejected: { guard: "versionAccepts", actions: "foldVersion" },
+        ModelDeployed: { guard: "versionAccepts", actions: ["foldVersion", "deploy"] },
+        TrafficAdjusted: { guard: "versionAccepts", actions: ["foldVersion", "adjust"] },
+        DeploymentRolledBack: { guard: "bothAccept", actions: ["foldVersion", "foldSuccessor", "rollBack"] },
+        AliasMoved: { guard: "aliasCanMove", actions: "moveAlias" },
+        ModelRetired: "retired",
+      },
+    },
+    retired: { type: "final" },
+  },
+});
+
+export default defineAggregate({
+  category: "model",
+  schemas: model,
+  machine,
+  parts: [version, successor],
+  decide: {
+    CreateModel: (_state, { data }) => ({ type: "ModelCreated", data }),
+
+    VersionModel: (_state, { data }) => ({ type: "ModelVersioned", data }),
+
+    ApproveVersion: (_state, { data }) => ({ type: "ModelVersionApproved", data }),
+
+    RejectVersion: (_state, { data }) => ({ type: "ModelVersionRejected", data }),
+
+    DeployModel: (_state, { data }) => ({ type: "ModelDeployed", data: { trafficShare: 1, ...data } }),
+
+    AdjustTraffic: (state, { data }) => {
+      const isServing = serving(state.context, data.environment).some(({ version }) => version === data.version);
+      if (state.matches("created") && !isServing) return notDeployed(data.environment, data.version);
+      return { type: "TrafficAdjusted", data };
+    },
+
+    RollBackDeployment: (state, { data }) => {
+      const { environment } = data;
+      const versions = serving(state.context, environment).map(({ version }) => version);
+      const fromVersion = data.fromVersion ?? versions.at(-1);
+      if (fromVersion === undefined || !versions.includes(fromVersion)) return notDeployed(environment, fromVersion);
+      if (fromVersion === data.toVersion) {
+        return reject("SAME_VERSION", `${fromVersion} cannot be rolled back to itself`, { version: fromVersion });
+      }
+      const toVersion = data.toVersion ?? versionBefore(state.context, versions, fromVersion);
+      return {
+        type: "DeploymentRolledBack",
+        data: { ...data, fromVersion, ...(toVersion !== undefined && { toVersion }) },
+      };
+    },
+
+    MoveAlias: (state, { data }) => {
+      const { aliases } = state.context;
+      const { alias } = data;
+      const current = Object.hasOwn(aliases, alias) ? aliases[alias] : undefined;
+      if (data.fromVersion !== undefined && data.fromVersion !== current) {
+        const message = `${alias} is at ${current ?? "no version"}, not at ${data.fromVersion}`;
+        return reject("ALIAS_MOVED", message, { alias, current: current ?? null });
+      }
+      if (state.matches("created") && (current ?? null) === data.toVersion) return [];
+      return { type: "AliasMoved", data: { ...data, ...(current !== undefined && { fromVersion: current }) } };
+    },
+
+    RetireModel: (_state, { data }) => ({ type: "ModelRetired", data }),
+  },
+});
+
+function notDeployed(environment: string, version: string | undefined) {
+  const what = version === undefined ? "nothing is" : `version ${version} is not`;
+  return reject("NOT_DEPLOYED", `${what} deployed in ${environment}`, { environment, version: version ?? null });
+}
+
+/** The version to fall back on: the newest before `fromVersion` that may be deployed, else the oldest after it. */
+function versionBefore(context: Model, versions: readonly string[], fromVersion: string): string | undefined {
+  const mayServe = (candidate: string) =>
+    version.accepts(context, { type: "ModelDeployed", data: { version: candidate } });
+  const at = versions.indexOf(fromVersion);
+  return versions.slice(0, at).findLast(mayServe) ?? versions.slice(at + 1).find(mayServe);
+}
+
+function serving(context: Model, environment: string): readonly Deployment[] {
+  return Object.hasOwn(context.deployments, environment) ? (context.deployments[environment] as Deployment[]) : [];
+}
+
+type Change = (deployments: readonly Deployment[]) => readonly Deployment[];
+
+function inEnvironment(context: Model, environment: string, change: Change): Pick<Model, "deployments"> {
+  return { deployments: { ...context.deployments, [environment]: change(serving(context, environment)) } };
+}
+
+/** The version moves to the newest place. */
+function deploy(deployments: readonly Deployment[], { version, trafficShare }: Deployment): readonly Deployment[] {
+  const others = deployments.filter((deployment) => deployment.version !== version);
+  return adjust([...others, { version, trafficShare }], { version, trafficShare });
+}
+
+/** What a version does not take, the others take in the proportions they had; if they had nothing, the newest does. */
+function adjust(deployments: readonly Deployment[], { version, trafficShare }: Deployment): readonly Deployment[] {
+  const others = deployments.filter((deployment) => deployment.version !== version);
+  const held = others.reduce((sum, other) => sum + other.trafficShare, 0);
+  const rest = 1 - trafficShare;
+  return deployments.map((deployment) => {
+    if (deployment.version === version) return { version, trafficShare };
+    if (held > 0) return withShare(deployment, (deployment.trafficShare * rest) / held);
+    return deployment === others.at(-1) ? withShare(deployment, rest) : deployment;
+  });
+}
+
+/** The successor takes over the share of the version rolled back. */
+function rollBack(deployments: readonly Deployment[], { fromVersion, toVersion }: RolledBack): readonly Deployment[] {
+  const share = deployments.find(({ version }) => version === fromVersion)?.trafficShare ?? 0;
+  const others = deployments.filter(({ version }) => version !== fromVersion);
+  if (toVersion === undefined) return others;
+  const successor = others.find(({ version }) => version === toVersion);
+  if (successor === undefined) return [...others, { version: toVersion, trafficShare: share }];
+  return others.map((other) => (other === successor ? withShare(other, other.trafficShare + share) : other));
+}
+
+/** Rounded, because people read shares. */
+function withShare(deployment: Deployment, trafficShare: number): Deployment {
+  return { ...deployment, trafficShare: Math.round(trafficShare * 1e6) / 1e6 };
+}

@@ -1,0 +1,100 @@
+/** What the commands and events of an inference carry. */
+import { z } from "zod";
+import { count, identifier, json, jsonObject, key, nested, ratingScale, reference, text } from "./fields.ts";
+
+/** By what readers group inferences: each event from the request on carries what is known of it. */
+const session = {
+  sessionId: identifier.optional(),
+  userSegment: identifier.optional(),
+  sourceApplication: identifier.optional(),
+};
+
+const servedBy = { modelId: identifier.optional(), modelVersion: key.optional() };
+
+const grouping = { ...servedBy, ...session };
+
+const query = {
+  queryRef: reference.optional(),
+  queryHash: identifier.optional(),
+  userId: identifier.optional(),
+  ...session,
+};
+
+const retrieval = {
+  chunks: z
+    .array(
+      nested({
+        documentId: identifier,
+        revision: json.optional(),
+        chunkId: identifier.optional(),
+        score: z.number().optional(),
+      }),
+    )
+    .max(1000),
+};
+
+const request = {
+  ...servedBy,
+  promptRef: reference.optional(),
+  promptHash: identifier.optional(),
+  inputFeatures: jsonObject.optional(),
+  userId: identifier.optional(),
+  ...session,
+};
+
+const completion = {
+  output: json.optional(),
+  confidence: z.number().optional(),
+  scores: json.optional(),
+  tokensUsed: z.union([count, nested({})]).optional(),
+  latencyMs: z.number().min(0).optional(),
+};
+
+const flag = {
+  confidence: z.number().optional(),
+  threshold: z.number().optional(),
+  rule: json.optional(),
+  /** The rule with the value of each of its terms. */
+  evaluated: json.optional(),
+};
+
+const label = { label: json, reviewId: identifier.optional() };
+
+const supersession = { by: json.optional(), reason: text.optional() };
+
+const feedback = {
+  kind: identifier,
+  value: json.optional(),
+  scale: ratingScale.optional(),
+  /** Computed where kind, value or scale tell. */
+  negative: z.boolean().optional(),
+};
+
+export const inference = {
+  commands: {
+    ReceiveQuery: z.strictObject(query),
+    RetrieveContext: z.strictObject(retrieval),
+    RequestInference: z.strictObject(request),
+    /** Names the model only if another answered than was asked. */
+    CompleteInference: z.strictObject({ ...completion, ...servedBy }),
+    FlagLowConfidence: z.strictObject(flag),
+    ApplyHumanLabel: z.strictObject(label),
+    SupersedePrediction: z.strictObject(supersession),
+    RecordInferenceFeedback: z.strictObject(feedback),
+  },
+  events: {
+    QueryReceived: z.looseObject(query),
+    ContextRetrieved: z.looseObject(retrieval),
+    InferenceRequested: z.looseObject(request),
+    InferenceCompleted: z.looseObject({ ...completion, ...grouping }),
+    ModelPredictionLowConfidenceFlagged: z.looseObject({ ...flag, ...grouping }),
+    HumanLabelApplied: z.looseObject({
+      ...label,
+      predicted: json.optional(),
+      agreement: z.boolean().optional(),
+      ...grouping,
+    }),
+    PredictionSuperseded: z.looseObject({ ...supersession, ...grouping }),
+    InferenceFeedback: z.looseObject({ ...feedback, ...grouping }),
+  },
+};

@@ -1,0 +1,72 @@
+/** The program: every verb of the runtime, the verbs of the domain, and what an error means for the exit status. */
+import { Command as CliCommand, CommanderError } from "commander";
+import { Fault, StartRefused } from "../core/fault.ts";
+import { builtInActors, loadVerbs } from "../runtime/loader.ts";
+import { registerCatalog } from "./catalog.ts";
+import { registerEvents } from "./events.ts";
+import { registerHealth } from "./health.ts";
+import { registerHistory } from "./history.ts";
+import { packageVersion } from "./package.ts";
+import { registerSend } from "./send.ts";
+import { registerStart } from "./start.ts";
+import { registerState } from "./state.ts";
+import { registerTail } from "./tail.ts";
+import { verbTools } from "./tools.ts";
+
+const wrongUsage = 2;
+
+/** Runs one command line; sets the exit status: 0 done, 1 failed or done in part, 2 wrong usage. */
+export async function runCli(argv: readonly string[]): Promise<void> {
+  const program = new CliCommand("retrace")
+    .description("Actor-based, event-sourced runtime for AI/ML systems")
+    .version(packageVersion)
+    .showHelpAfterError("(add --help for what there is)")
+    .exitOverride();
+  for (const register of [
+    registerStart,
+    registerSend,
+    registerState,
+    registerHistory,
+    registerEvents,
+    registerTail,
+    registerHealth,
+    registerCatalog,
+  ]) {
+    register(program);
+  }
+  try {
+    const folders = [builtInActors, ...(process.env.RETRACE_ACTORS?.split(",") ?? [])];
+    for (const verb of await loadVerbs(folders, warn)) verb.register(program, verbTools);
+    inheritSettings(program);
+    await program.parseAsync([...argv]);
+  } catch (error) {
+    process.exitCode = report(error, argv.includes("--json"));
+  }
+}
+
+/** Settings like exitOverride count only for the command they are set on. */
+function inheritSettings(command: CliCommand): void {
+  for (const child of command.commands) {
+    child.copyInheritedSettings(command);
+    inheritSettings(child);
+  }
+}
+
+function warn(problem: string): void {
+  process.stderr.write(`warning: ${problem}\n`);
+}
+
+/** Says what went wrong in one sentence; only a bug gets a stack. */
+function report(error: unknown, json: boolean): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : wrongUsage;
+  if (error instanceof StartRefused) {
+    process.stderr.write(`retrace: ${error.message}\n`);
+    return 1;
+  }
+  if (error instanceof Fault) {
+    process.stderr.write(json ? `${JSON.stringify(error.toBody())}\n` : `retrace: ${error.code}: ${error.message}\n`);
+    return 1;
+  }
+  process.stderr.write(`retrace: a bug: ${(error as Error).stack ?? String(error)}\n`);
+  return 1;
+}

@@ -1,0 +1,54 @@
+/** The verb `events`: the log, filtered. */
+import type { Command as CliCommand } from "commander";
+import { collect, parseInteger } from "./parse.ts";
+import { eventLine } from "./print-event.ts";
+import { verbTools, withClient } from "./tools.ts";
+import type { ClientOptions } from "./verb.ts";
+
+interface Options extends ClientOptions {
+  readonly category?: readonly string[];
+  readonly type?: readonly string[];
+  readonly correlationId?: string;
+  readonly since?: string;
+  readonly until?: string;
+  readonly by?: "recorded" | "occurred";
+  readonly afterPosition: number;
+  readonly limit?: number;
+}
+
+/** Adds the verb to the program. */
+export function registerEvents(program: CliCommand): void {
+  verbTools
+    .clientOptions(
+      program.command("events").description("print events of the log in order; with --json one event a line"),
+    )
+    .option("--category <c>", "only this category; may be repeated", collect)
+    .option("--type <t>", "only this event type; may be repeated", collect)
+    .option("--correlation-id <id>", "only this conversation")
+    .option("--since <time>", "from this time on, ISO 8601")
+    .option("--until <time>", "before this time, ISO 8601")
+    .option("--by <clock>", "what the times mean: recorded or occurred", "recorded")
+    .option("--after-position <p>", "begin behind this position", parseInteger, 0)
+    .option("--limit <n>", "at most so many; default: all", parseInteger)
+    .addHelpText(
+      "after",
+      "\nExample:\n  $ retrace events --category model --type AliasMoved --since 2026-01-01T00:00:00Z\n",
+    )
+    .action(async (options: Options) => {
+      const filter = filterOf(options);
+      await withClient(options, async (client) => {
+        let left = options.limit ?? Number.POSITIVE_INFINITY;
+        for (let after: number | null = options.afterPosition; after !== null && left > 0; ) {
+          const page = await client.events({ ...filter, afterPosition: after, limit: Math.min(left, 1_000) });
+          for (const event of page.events) verbTools.print(options, eventLine(event), event);
+          left -= page.events.length;
+          after = page.next;
+        }
+      });
+    });
+}
+
+function filterOf({ category, type, correlationId, since, until, by }: Options): Record<string, unknown> {
+  const all = { categories: category, types: type, correlationId, since, until, by };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,85 @@
+/** The verb `tail`: events as they are relayed, straight from JetStream. */
+import { type ConsumerMessages, DeliverPolicy, type JsMsg, jetstream } from "@nats-io/jetstream";
+import { type Command as CliCommand, InvalidArgumentError } from "commander";
+import { Fault } from "../core/fault.ts";
+import type { RecordedEvent } from "../core/message.ts";
+import { fromCloudEvent } from "../wire/cloud-event.ts";
+import { eventStreamName } from "../wire/subjects.ts";
+import { collect, parseInteger } from "./parse.ts";
+import { eventLine } from "./print-event.ts";
+import { verbTools, withClient } from "./tools.ts";
+import type { ClientOptions } from "./verb.ts";
+
+interface Options extends ClientOptions {
+  readonly category?: readonly string[];
+  readonly type?: readonly string[];
+  readonly from: "start" | "now" | number;
+  readonly limit?: number;
+}
+
+/** Adds the verb to the program. */
+export function registerTail(program: CliCommand): void {
+  verbTools
+    .clientOptions(
+      program
+        .command("tail")
+        .description("print events as they happen, until interrupted; with --json one event a line"),
+    )
+    .option("--category <c>", "only this category; may be repeated", collect)
+    .option("--type <t>", "only this event type; may be repeated", collect)
+    .option("--from <where>", "start, now, or a position to begin at", parseFrom, "now")
+    .option("--limit <n>", "end after so many", parseInteger)
+    .addHelpText("after", "\nExample:\n  $ retrace tail --category training-run --from start\n")
+    .action((options: Options) => tail(options));
+}
+
+function parseFrom(text: string): "start" | "now" | number {
+  if (text === "start" || text === "now") return text;
+  if (/^[1-9]\d*$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("start, now, or a position from 1");
+}
+
+async function tail(options: Options): Promise<void> {
+  const { prefix = "retrace" } = options;
+  await withClient(options, async ({ nats }) => {
+    const messages = await follow(jetstream(nats), prefix, options);
+    const stop = (): void => messages.stop();
+    process.once("SIGINT", stop);
+    process.once("SIGTERM", stop);
+    let left = options.limit ?? Number.POSITIVE_INFINITY;
+    for await (const message of messages) {
+      const event = eventOf(message);
+      verbTools.print(options, eventLine(event), event);
+      left -= 1;
+      if (left <= 0) break;
+    }
+  });
+}
+
+/** An ordered consumer: in order, without gaps, made again by the client library after a reconnect. */
+async function follow(js: ReturnType<typeof jetstream>, prefix: string, options: Options): Promise<ConsumerMessages> {
+  try {
+    const consumer = await js.consumers.get(eventStreamName(prefix), {
+      filter_subjects: subjects(prefix, options),
+      ...startOf(options.from),
+    });
+    return await consumer.consume();
+  } catch (error) {
+    const message = `the events of prefix ${prefix} cannot be followed: ${(error as Error).message}`;
+    throw new Fault("BUS_UNAVAILABLE", message, {}, error);
+  }
+}
+
+function startOf(from: Options["from"]) {
+  if (from === "start") return { deliver_policy: DeliverPolicy.All };
+  if (from === "now") return { deliver_policy: DeliverPolicy.New };
+  return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: from };
+}
+
+function subjects(prefix: string, { category, type }: Options): string[] {
+  return (category ?? ["*"]).flatMap((c) => (type ?? ["*"]).map((t) => `${prefix}.evt.${c}.*.${t}`));
+}
+
+function eventOf(message: JsMsg): RecordedEvent {
+  return fromCloudEvent(message.subject, message.headers, message.json());
+}

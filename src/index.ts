@@ -1,0 +1,35 @@
+/** The public API of Retrace. The only barrel: files inside `src/` import one another directly. */
+
+export { type ClientOptions, defineVerb, type Progress, type Verb, type VerbTools } from "./cli/verb.ts";
+export {
+  type Aggregate,
+  type AggregateDefinition,
+  type ChartEventOf,
+  type DecideContext,
+  type Decision,
+  defineAggregate,
+  type EventOf,
+  type Rejection,
+  reject,
+} from "./core/aggregate.ts";
+export type { Domain, DomainCommand } from "./core/domain.ts";
+export type * from "./core/event-store.ts";
+export { type ErrorBody, Fault, type FaultCode } from "./core/fault.ts";
+export { fold, foldEvent } from "./core/history.ts";
+export type { Actor, ChartEvent, Command, DomainEvent, Metadata, NewEvent, RecordedEvent } from "./core/message.ts";
+export { definePart, type Part, type PartDefinition, type PartStates } from "./core/part.ts";
+export type {
+  CommandData,
+  CommandInput,
+  EventData,
+  EventSchema,
+  Schemas,
+  Upcaster,
+  VersionedSchema,
+} from "./core/schema.ts";
+export { builtInActors, type LoadedActors, loadActors } from "./runtime/loader.ts";
+export { createRuntime, type Runtime, type RuntimeOptions } from "./runtime/runtime.ts";
+export { type LmdbOptions, openLmdbStore } from "./store/lmdb.ts";
+export { openMemoryStore } from "./store/memory.ts";
+export { type AsOf, type Client, type ConnectOptions, connect, type SendOptions } from "./wire/client.ts";
+export type { CommandReply, EventsReply, HistoryReply, StateReply, WireState } from "./wire/replies.ts";

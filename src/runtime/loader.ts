@@ -1,0 +1,170 @@
+/**
+ * The loader: reads the actors folders, checks every rule, and reports all problems at once. The name of a file is the
+ * name of what it defines.
+ */
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { z } from "zod";
+import type { Verb } from "../cli/verb.ts";
+import type { Aggregate } from "../core/aggregate.ts";
+import { checkAggregate, checkCategories } from "../core/check-aggregate.ts";
+import { StartRefused } from "../core/fault.ts";
+
+/** An aggregate that has passed the rules, with the fingerprint under which its snapshots are valid. */
+export interface LoadedAggregate {
+  readonly aggregate: Aggregate;
+  /** Changes with the chart, the schemas, and any file of the actors folder. */
+  readonly fingerprint: string;
+}
+
+/** Everything the actors folders hold. */
+export interface LoadedActors {
+  readonly aggregates: ReadonlyMap<string, LoadedAggregate>;
+}
+
+/** The actors that ship with Retrace: beside `src`, in the sources as in the build. */
+export const builtInActors = fileURLToPath(new URL("../../actors", import.meta.url));
+
+/**
+ * Loads the aggregates of several folders; a file of a later folder replaces one of the same name in an earlier one.
+ * @throws StartRefused listing every problem of every file.
+ */
+export async function loadActors(folders: readonly string[]): Promise<LoadedActors> {
+  const problems: string[] = [];
+  const aggregates = new Map<string, LoadedAggregate>();
+  for (const folder of distinct(folders)) {
+    if (!existsSync(folder)) {
+      problems.push(`${folder}: there is no such folder`);
+      continue;
+    }
+    const code = fingerprintOfFolder(folder);
+    for (const file of filesIn(join(folder, "aggregates"))) {
+      const loaded = await loadAggregate(file);
+      if (Array.isArray(loaded)) problems.push(...loaded.map((problem) => `${file}: ${problem}`));
+      else aggregates.set(loaded.category, { aggregate: loaded, fingerprint: fingerprintOf(loaded, code) });
+    }
+  }
+  problems.push(...checkCategories([...aggregates.keys()]));
+  refuseOn(problems);
+  return { aggregates };
+}
+
+/** Takes aggregates that a program has in hand instead of in files. @throws StartRefused like `loadActors`. */
+export function takeAggregates(aggregates: readonly Aggregate[]): LoadedActors {
+  const problems = aggregates.flatMap((aggregate) =>
+    checkAggregate(aggregate).map((problem) => `${aggregate.category}: ${problem}`),
+  );
+  const categories = aggregates.map(({ category }) => category);
+  problems.push(...checkCategories(categories));
+  if (new Set(categories).size < categories.length) problems.push("two aggregates have the same category");
+  refuseOn(problems);
+  return {
+    aggregates: new Map(
+      aggregates.map((aggregate) => [aggregate.category, { aggregate, fingerprint: fingerprintOf(aggregate, "") }]),
+    ),
+  };
+}
+
+/** The verbs of the folders, for the command line. A broken file is named, and the others still load. */
+export async function loadVerbs(folders: readonly string[], onProblem: (problem: string) => void): Promise<Verb[]> {
+  const verbs: Verb[] = [];
+  for (const file of distinct(folders).flatMap((folder) => filesIn(join(folder, "verbs")))) {
+    const verb = await defaultExport(file);
+    if (isVerb(verb) && verb.name === nameOf(file)) verbs.push(verb);
+    else onProblem(`${file}: ${typeof verb === "string" ? verb : "does not export a verb named like the file"}`);
+  }
+  return verbs;
+}
+
+function isVerb(value: unknown): value is Verb {
+  return typeof value === "object" && value !== null && (value as { kind?: unknown }).kind === "verb";
+}
+
+function distinct(folders: readonly string[]): string[] {
+  return [...new Set(folders.map((folder) => resolve(folder)))];
+}
+
+function refuseOn(problems: readonly string[]): void {
+  if (problems.length === 0) return;
+  const count = problems.length === 1 ? "a problem" : `${problems.length} problems`;
+  throw new StartRefused(`the actors have ${count}:\n${problems.map((problem) => `  ${problem}`).join("\n")}`);
+}
+
+function filesIn(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isFile() && /\.(ts|js|mjs)$/.test(entry.name) && !/\.(d|test)\.ts$/.test(entry.name))
+    .map((entry) => join(folder, entry.name))
+    .sort();
+}
+
+function nameOf(file: string): string {
+  return basename(file).replace(/\.(ts|js|mjs)$/, "");
+}
+
+async function loadAggregate(file: string): Promise<Aggregate | string[]> {
+  const value = await defaultExport(file);
+  if (typeof value === "string") return [value];
+  if (typeof value !== "object" || value === null || (value as { kind?: unknown }).kind !== "aggregate") {
+    return ["the default export is not an aggregate made by defineAggregate"];
+  }
+  const aggregate = value as Aggregate;
+  const problems = checkAggregate(aggregate);
+  if (aggregate.category !== nameOf(file)) {
+    problems.unshift(`category ${aggregate.category} is not the name of the file, ${nameOf(file)}`);
+  }
+  return problems.length > 0 ? problems : aggregate;
+}
+
+/** The default export of a file, or a sentence about why there is none. */
+async function defaultExport(file: string): Promise<unknown> {
+  try {
+    const loaded = (await importFile(file)) as { default?: unknown };
+    return loaded.default ?? "there is no default export";
+  } catch (error) {
+    return `cannot be loaded: ${(error as Error).message}`;
+  }
+}
+
+/** Node strips types by itself from 22.18; before that, jiti does. */
+async function importFile(file: string): Promise<unknown> {
+  try {
+    return await import(pathToFileURL(file).href);
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== "ERR_UNKNOWN_FILE_EXTENSION") throw error;
+    const { createJiti } = await import("jiti");
+    return createJiti(import.meta.url).import(file);
+  }
+}
+
+function fingerprintOfFolder(folder: string): string {
+  const digest = createHash("sha256");
+  for (const root of [folder, resolve(folder, "..", "schemas")]) {
+    if (!existsSync(root)) continue;
+    const files = readdirSync(root, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && /\.(ts|js|mjs)$/.test(entry.name))
+      .map((entry) => join(entry.parentPath, entry.name));
+    for (const file of files.sort()) digest.update(readFileSync(file));
+  }
+  return digest.digest("hex");
+}
+
+function fingerprintOf(aggregate: Aggregate, code: string): string {
+  const { machine, parts, eventSchemas } = aggregate;
+  const description = {
+    code,
+    machine: machine.config,
+    implementations: machine.implementations,
+    parts: parts.map((part) => part.machine.config),
+    events: Object.entries(eventSchemas).map(([type, { version, schema }]) => [type, version, jsonSchema(schema)]),
+  };
+  const text = JSON.stringify(description, (_key, value) => (typeof value === "function" ? String(value) : value));
+  return createHash("sha256").update(text).digest("hex").slice(0, 32);
+}
+
+/** A schema as JSON Schema, draft 2020-12, as a writer sees it. */
+export function jsonSchema(schema: z.ZodType): unknown {
+  return z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
+}

@@ -1,0 +1,12 @@
+/** Fields that several queries share. */
+import { z } from "zod";
+import { isCategory, isStreamId } from "../../core/stream.ts";
+
+export const category = z.string().refine(isCategory, "not a category");
+export const id = z.string().refine(isStreamId, "an id is 1 to 128 of A-Z a-z 0-9 _ - ~");
+export const position = z.int().min(0);
+export const version = z.int().min(0);
+export const limit = z.int().min(1).max(1_000).default(100);
+
+/** ISO 8601 with a zone, normalised to UTC with milliseconds. */
+export const time = z.iso.datetime({ offset: true }).transform((text) => new Date(text).toISOString());

@@ -1,0 +1,60 @@
+/** What a query is: a name, the schema of its body, and a read of the store. */
+import type { z } from "zod";
+import { Fault } from "../../core/fault.ts";
+import { issuesOf } from "../../core/schema.ts";
+
+/** A query by name, found by the last token of the subject. */
+export interface Query {
+  readonly name: string;
+  /** @throws Fault INVALID_QUERY, NOT_FOUND and what the query itself may throw. */
+  answer(body: unknown): Promise<unknown>;
+}
+
+/** Makes a query whose body is checked before `answer` sees it. */
+export function query<Schema extends z.ZodType>(
+  name: string,
+  schema: Schema,
+  answer: (body: z.output<Schema>) => Promise<unknown> | unknown,
+): Query {
+  return {
+    name,
+    answer: async (body) => {
+      const parsed = schema.safeParse(body);
+      if (!parsed.success) {
+        const issues = issuesOf(parsed.error);
+        const first = issues[0];
+        throw new Fault("INVALID_QUERY", `${name}: ${first?.path || "body"}: ${first?.message}`, { issues });
+      }
+      return answer(parsed.data);
+    },
+  };
+}
+
+/** A page of results ends at this many bytes of JSON. */
+const maxPageBytes = 512 * 1024;
+
+/** Collects items until the page is full; `rest` says whether there was one more. */
+export class Page<Item> {
+  readonly items: Item[] = [];
+  readonly #limit: number;
+  #bytes = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** Takes the item, or returns false when it belongs on the next page. The first item always fits. */
+  add(item: Item): boolean {
+    if (this.items.length >= this.#limit) return false;
+    const bytes = JSON.stringify(item).length;
+    if (this.items.length > 0 && this.#bytes + bytes > maxPageBytes) return false;
+    this.#bytes += bytes;
+    this.items.push(item);
+    return true;
+  }
+}
+
+/** Lets commands through between two slices of a long read. */
+export function breathe(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,136 @@
+/** The query `state`: an aggregate now, or as of a version, a position, a recorded or an occurred time. */
+import { z } from "zod";
+import { type ChartState, initialState } from "../../core/chart.ts";
+import type { EventStore } from "../../core/event-store.ts";
+import { Fault } from "../../core/fault.ts";
+import { foldEvent } from "../../core/history.ts";
+import type { RecordedEvent } from "../../core/message.ts";
+import { streamName } from "../../core/stream.ts";
+import type { StateReply } from "../../wire/replies.ts";
+import type { LoadedAggregate } from "../loader.ts";
+import { readSnapshot } from "../snapshots.ts";
+import { category, id, position, time, version } from "./fields.ts";
+import { breathe, type Query, query } from "./query.ts";
+
+const body = z
+  .strictObject({
+    category,
+    id,
+    atVersion: version.optional(),
+    atPosition: position.optional(),
+    atRecorded: time.optional(),
+    atOccurred: time.optional(),
+  })
+  .refine(
+    ({ category: _c, id: _i, ...points }) => Object.values(points).filter((point) => point !== undefined).length <= 1,
+    {
+      message: "give at most one of atVersion, atPosition, atRecorded, atOccurred",
+    },
+  );
+
+const sliceEvents = 2_000;
+
+/** The actors by category, and the log to fold. */
+export interface StateSource {
+  readonly store: EventStore;
+  readonly aggregates: ReadonlyMap<string, LoadedAggregate>;
+}
+
+/** Makes the query. */
+export function stateQuery({ store, aggregates }: StateSource): Query {
+  return query("state", body, async (request): Promise<StateReply> => {
+    const actor = aggregates.get(request.category);
+    if (actor === undefined) {
+      const known = [...aggregates.keys()].sort();
+      throw new Fault("UNKNOWN_CATEGORY", `there is no category ${request.category}`, { known });
+    }
+    const stream = streamName(request.category, request.id);
+    const { state, last } =
+      request.atOccurred === undefined
+        ? await foldToVersion(store, actor, stream, versionAt(store, stream, request))
+        : await foldOccurred(store, actor, stream, request.atOccurred);
+    if (last === undefined) throw new Fault("NOT_FOUND", `${stream} has no events at that point`, { stream });
+    const { value, context, status } = state;
+    return {
+      stream,
+      version: last.version,
+      position: last.position,
+      recordedAt: last.recordedAt,
+      state: { value, context, status },
+    };
+  });
+}
+
+interface Folded {
+  readonly state: ChartState;
+  /** The last event in the state; undefined when there is none. */
+  readonly last: RecordedEvent | undefined;
+}
+
+function versionAt(store: EventStore, stream: string, request: z.output<typeof body>): number {
+  const { atVersion, atPosition, atRecorded } = request;
+  const head = store.head(stream).version;
+  if (atVersion !== undefined) return Math.min(atVersion, head);
+  if (atPosition !== undefined) return lastVersion(store, stream, head, (event) => event.position <= atPosition);
+  if (atRecorded !== undefined) return lastVersion(store, stream, head, (event) => event.recordedAt <= atRecorded);
+  return head;
+}
+
+/** The last version whose event is still early enough; positions and recorded times only grow along a stream. */
+function lastVersion(
+  store: EventStore,
+  stream: string,
+  head: number,
+  isEarlyEnough: (event: RecordedEvent) => boolean,
+): number {
+  let low = 0;
+  let high = head;
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    const [event] = store.readStream(stream, { fromVersion: middle, toVersion: middle });
+    if (event !== undefined && isEarlyEnough(event)) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+async function foldToVersion(store: EventStore, actor: LoadedAggregate, stream: string, to: number): Promise<Folded> {
+  let { state, version: at } = readSnapshot(store, actor, stream, to);
+  while (at < to) {
+    const end = Math.min(to, at + sliceEvents);
+    for (const event of store.readStream(stream, { fromVersion: at + 1, toVersion: end })) {
+      state = foldEvent(actor.aggregate, state, event);
+    }
+    at = end;
+    if (at < to) await breathe();
+  }
+  const [last] = to === 0 ? [] : store.readStream(stream, { fromVersion: to, toVersion: to });
+  return { state, last };
+}
+
+/** Folds, in version order, what had occurred by then; a history the chart refuses is a wrong question. */
+async function foldOccurred(store: EventStore, actor: LoadedAggregate, stream: string, time: string): Promise<Folded> {
+  let state = initialState(actor.aggregate.machine);
+  let last: RecordedEvent | undefined;
+  const head = store.head(stream).version;
+  for (let from = 1; from <= head; from += sliceEvents) {
+    for (const event of store.readStream(stream, { fromVersion: from, toVersion: from + sliceEvents - 1 })) {
+      if (event.occurredAt > time) continue;
+      state = foldOccurredEvent(actor, state, event, time);
+      last = event;
+    }
+    await breathe();
+  }
+  return { state, last };
+}
+
+function foldOccurredEvent(actor: LoadedAggregate, state: ChartState, event: RecordedEvent, time: string): ChartState {
+  try {
+    return foldEvent(actor.aggregate, state, event);
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    const { stream, version, type } = event;
+    const message = `what had occurred by ${time} is no legal history of ${stream}: ${error.message}`;
+    throw new Fault("INVALID_QUERY", message, { issues: [{ path: "atOccurred", message }], stream, version, type });
+  }
+}

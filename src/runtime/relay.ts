@@ -1,0 +1,156 @@
+/**
+ * The relay: brings every event of the log to JetStream, once, in order, at the sequence that equals its position.
+ * It keeps no checkpoint of its own: where the stream ends is the checkpoint, and the log can fill any gap.
+ */
+import { setTimeout as delay } from "node:timers/promises";
+import type { EventStore, Subscription } from "../core/event-store.ts";
+import type { RecordedEvent } from "../core/message.ts";
+import { eventMessage, eventSource } from "../wire/cloud-event.ts";
+import { type EventStream, StreamRefused } from "../wire/event-stream.ts";
+import type { Log } from "./log.ts";
+
+/** What the relay works with. */
+export interface RelayOptions {
+  readonly store: EventStore;
+  readonly stream: EventStream;
+  readonly prefix: string;
+  readonly log: Log;
+}
+
+/** For health. */
+export interface RelayStatus {
+  readonly status: "relaying" | "waiting" | "refused";
+  /** Up to here JetStream has the events. */
+  readonly position: number;
+  /** Why it waits or refuses. */
+  readonly reason?: string;
+}
+
+const minBackoffMs = 50;
+const maxBackoffMs = 2_000;
+/** How often an idle relay looks whether the stream is still there. */
+const checkEveryMs = 1_000;
+
+/** One relay; `run` it once. */
+export class Relay {
+  readonly #options: RelayOptions;
+  readonly #source: string;
+  #position = 0;
+  #status: RelayStatus["status"] = "waiting";
+  #reason: string | undefined;
+  #subscription: Subscription | undefined;
+  #isOpen = true;
+  #onProgress: (() => void)[] = [];
+
+  constructor(options: RelayOptions) {
+    this.#options = options;
+    this.#source = eventSource(options.store.id);
+  }
+
+  get status(): RelayStatus {
+    const { position } = this;
+    return { status: this.#status, position, ...(this.#reason === undefined ? {} : { reason: this.#reason }) };
+  }
+
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Compares stream and log. @throws StreamRefused when the stream holds what this log does not. */
+  async synchronise(): Promise<void> {
+    const { store, stream } = this.#options;
+    const { lastSequence, lastEventId } = await stream.open();
+    const [event] = lastSequence === 0 ? [] : store.readAll({ afterPosition: lastSequence - 1, limit: 1 });
+    if (lastSequence > 0 && (event === undefined || (lastEventId !== undefined && event.id !== lastEventId))) {
+      const what = event === undefined ? `only ${store.position()} events` : "another event there";
+      throw new StreamRefused(
+        `the JetStream stream ends at sequence ${lastSequence}, but this store has ${what}: it is older than the stream, ` +
+          "or somebody else wrote to it. Restore the store, or delete the stream: it is rebuilt from the log",
+      );
+    }
+    this.#position = lastSequence;
+  }
+
+  /** Relays until closed; whatever goes wrong is waited out and tried again from where the stream ends. */
+  async run(): Promise<void> {
+    let backoffMs = minBackoffMs;
+    while (this.#isOpen) {
+      try {
+        await this.synchronise();
+        this.#set("relaying", undefined);
+        backoffMs = minBackoffMs;
+        await this.#follow();
+      } catch (error) {
+        if (!this.#isOpen) return;
+        const refused = error instanceof StreamRefused;
+        this.#set(refused ? "refused" : "waiting", (error as Error).message);
+        this.#options.log.warn({ err: error, position: this.#position }, "the relay waits and tries again");
+        await delay(backoffMs, undefined, { ref: false });
+        backoffMs = Math.min(backoffMs * 2, maxBackoffMs);
+      }
+    }
+  }
+
+  async #follow(): Promise<void> {
+    const { store, stream } = this.#options;
+    const subscription = store.subscribeAll((events) => this.#publish(events), this.#position);
+    this.#subscription = subscription;
+    let isChecking = false;
+    let lost: ((error: Error) => void) | undefined;
+    const streamLost = new Promise<never>((_, reject) => {
+      lost = reject;
+    });
+    streamLost.catch(() => {});
+    const check = setInterval(async () => {
+      if (isChecking) return;
+      isChecking = true;
+      try {
+        if (!(await stream.exists())) lost?.(new Error("the JetStream stream is gone; it is made again from the log"));
+      } catch {
+        // The broker is away; the next publish or the next check will tell.
+      }
+      isChecking = false;
+    }, checkEveryMs);
+    check.unref();
+    try {
+      await Promise.race([subscription.done, streamLost]);
+    } finally {
+      clearInterval(check);
+      await subscription.close();
+    }
+  }
+
+  async #publish(events: readonly RecordedEvent[]): Promise<void> {
+    const { prefix, stream } = this.#options;
+    const messages = events.map((event) => eventMessage(prefix, this.#source, event));
+    for (let done = 0; done < messages.length; ) {
+      const published = await stream.publish(messages.slice(done), this.#position);
+      if (published === "moved") throw new Error("the JetStream stream does not end where the relay left it");
+      done += published;
+      this.#position += published;
+      for (const resolve of this.#onProgress.splice(0)) resolve();
+    }
+  }
+
+  /** Resolves when JetStream has everything up to `position`, or after `timeoutMs`. */
+  async drain(position: number, timeoutMs: number): Promise<boolean> {
+    const deadline = AbortSignal.timeout(timeoutMs);
+    while (this.#position < position && !deadline.aborted && this.#isOpen) {
+      await new Promise<void>((resolve) => {
+        this.#onProgress.push(resolve);
+        deadline.addEventListener("abort", () => resolve(), { once: true });
+      });
+    }
+    return this.#position >= position;
+  }
+
+  async close(): Promise<void> {
+    this.#isOpen = false;
+    await this.#subscription?.close();
+  }
+
+  #set(status: RelayStatus["status"], reason: string | undefined): void {
+    this.#status = status;
+    this.#reason = reason;
+  }
+}

@@ -1,0 +1,193 @@
+/** The composition of a runtime: store, broker connection and actors become one thing that serves until closed. */
+import type { NatsConnection } from "@nats-io/nats-core";
+import type { Aggregate } from "../core/aggregate.ts";
+import type { EventStore } from "../core/event-store.ts";
+import { Fault, StartRefused } from "../core/fault.ts";
+import { EventStream, StreamRefused } from "../wire/event-stream.ts";
+import { serveCommands, serveQueries } from "../wire/serve.ts";
+import { defaultPrefix, eventStreamName, isPrefix } from "../wire/subjects.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import { type SweepCursor, sweepCommandRecords } from "./command-records.ts";
+import { Lease } from "./lease.ts";
+import { LiveActors } from "./live-actors.ts";
+import { type LoadedActors, takeAggregates } from "./loader.ts";
+import { type Log, openLog } from "./log.ts";
+import { catalogQuery } from "./queries/catalog.ts";
+import { eventsQuery, historyQuery } from "./queries/events.ts";
+import { healthQuery } from "./queries/health.ts";
+import type { Query } from "./queries/query.ts";
+import { stateQuery } from "./queries/state.ts";
+import { Relay, type RelayStatus } from "./relay.ts";
+import { Tick } from "./tick.ts";
+
+/** What a runtime is made of. The caller opens store and connection, and closes them after the runtime. */
+export interface RuntimeOptions {
+  readonly store: EventStore;
+  readonly nats: NatsConnection;
+  /** Aggregates in hand, or what `loadActors` found. */
+  readonly actors: readonly Aggregate[] | LoadedActors;
+  /** Of all subjects. Default: `retrace`. */
+  readonly prefix?: string;
+  readonly clock?: Clock;
+  readonly log?: Log;
+  /** Commands that may wait before new ones are answered OVERLOADED. Default: 20,000. */
+  readonly maxQueued?: number;
+  /** Actors kept in memory. Default: 100,000. */
+  readonly maxLiveActors?: number;
+  /** How long a command id is remembered, in days. Default: 30. */
+  readonly commandRecordDays?: number;
+}
+
+/** A serving runtime. */
+export interface Runtime {
+  /**
+   * Refuses new commands, finishes those it took in, relays what is in the log for at most `drainMs` (default 10,000),
+   * and stops serving. Returns whether JetStream has everything.
+   */
+  close(options?: { readonly drainMs?: number }): Promise<boolean>;
+}
+
+const sweepEveryMs = 10_000;
+const dayMs = 24 * 60 * 60 * 1_000;
+
+/** Starts serving. @throws StartRefused with a sentence when the actors, the prefix or the event stream are not right. */
+export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
+  const { store, nats, prefix = defaultPrefix, clock = systemClock(), log = openLog("silent") } = options;
+  if (!isPrefix(prefix)) {
+    throw new StartRefused(`prefix "${prefix}" must be 1 to 32 of A-Z a-z 0-9 _ -`);
+  }
+  const { aggregates } = "aggregates" in options.actors ? options.actors : takeAggregates(options.actors);
+  const actors = new LiveActors(store, options.maxLiveActors ?? 100_000);
+  const tick = new Tick({ store, actors, aggregates, clock, log, maxQueued: options.maxQueued ?? 20_000 });
+
+  const streamOptions = { nats, name: eventStreamName(prefix), subjects: `${prefix}.evt.>`, storeId: store.id };
+  const stream = new EventStream(streamOptions, clock.newId());
+  const background = new Background({ store, stream, prefix, log, clock }, options.commandRecordDays ?? 30);
+  await background.start();
+
+  const onBug = (error: unknown, subject: string): void => log.error({ err: error, subject }, "a request hit a bug");
+  const schemas = new Map([...aggregates].map(([category, { aggregate }]) => [category, aggregate.schemas]));
+  const context = { nats, prefix, onBug, now: clock.now, newId: clock.newId };
+  const commands = serveCommands({
+    ...context,
+    schemas,
+    submit: (request, settle) => tick.submit(request, settle),
+  });
+  const load = () => ({ queued: tick.queued, liveActors: actors.size });
+  const queries = [
+    stateQuery({ store, aggregates }),
+    historyQuery(store),
+    eventsQuery(store),
+    healthQuery({ store, relay: () => background.relayStatus(), load }),
+    catalogQuery(aggregates),
+  ];
+  const answers = serveQueries({ ...context, answer: answerWith(queries) });
+  await nats.flush();
+
+  return {
+    close: async ({ drainMs = 10_000 } = {}) => {
+      await tick.stop();
+      const isDrained = await background.stop(drainMs);
+      commands.unsubscribe();
+      answers.unsubscribe();
+      await nats.flush().catch(() => {});
+      return isDrained;
+    },
+  };
+}
+
+function answerWith(queries: readonly Query[]): (name: string, body: unknown) => Promise<unknown> {
+  const byName = new Map(queries.map((query) => [query.name, query]));
+  return async (name, body) => {
+    const found = byName.get(name);
+    if (found !== undefined) return found.answer(body);
+    const known = [...byName.keys()].sort();
+    throw new Fault("UNKNOWN_QUERY", `there is no query ${name}; there are ${known.join(", ")}`, { known });
+  };
+}
+
+interface BackgroundOptions {
+  readonly store: EventStore;
+  readonly stream: EventStream;
+  readonly prefix: string;
+  readonly log: Log;
+  readonly clock: Clock;
+}
+
+/** The work beside the command path: done by the process that holds the lease. */
+class Background {
+  readonly #options: BackgroundOptions;
+  readonly #recordDays: number;
+  readonly #lease: Lease;
+  #relay: Relay | undefined;
+  #sweep: NodeJS.Timeout | undefined;
+
+  constructor(options: BackgroundOptions, recordDays: number) {
+    this.#options = options;
+    this.#recordDays = recordDays;
+    this.#lease = new Lease(options.store, "background");
+  }
+
+  async start(): Promise<void> {
+    let first: Relay | undefined;
+    await this.#lease.start(
+      () => {
+        first = new Relay(this.#options);
+        this.#relay = first;
+        if (this.#sweep !== undefined) void first.run();
+      },
+      () => {
+        void this.#relay?.close();
+        this.#relay = undefined;
+      },
+    );
+    if (first !== undefined) await this.#synchroniseFirst(first);
+    this.#startSweep();
+  }
+
+  /** A stream that is not this store's is refused before anything is served. */
+  async #synchroniseFirst(relay: Relay): Promise<void> {
+    try {
+      await relay.synchronise();
+    } catch (error) {
+      await this.#lease.stop();
+      if (error instanceof StreamRefused) throw new StartRefused(error.message);
+      throw new StartRefused(`JetStream cannot be used: ${(error as Error).message}. Is it enabled on this broker?`);
+    }
+    void relay.run();
+  }
+
+  #startSweep(): void {
+    let cursor: SweepCursor = null;
+    const { store, clock, log } = this.#options;
+    this.#sweep = setInterval(async () => {
+      if (!this.#lease.isHeld) return;
+      const before = new Date(Date.parse(clock.now()) - this.#recordDays * dayMs).toISOString();
+      try {
+        cursor = await sweepCommandRecords(store, before, cursor);
+      } catch (error) {
+        log.warn({ err: error }, "old command records could not be deleted; tried again in a moment");
+      }
+    }, sweepEveryMs);
+    this.#sweep.unref();
+  }
+
+  async relayStatus(): Promise<RelayStatus> {
+    if (this.#relay !== undefined) return this.#relay.status;
+    try {
+      const { lastSequence } = await this.#options.stream.open();
+      return { status: "relaying", position: lastSequence, reason: `done by process ${this.#lease.holder}` };
+    } catch (error) {
+      return { status: "waiting", position: 0, reason: (error as Error).message };
+    }
+  }
+
+  async stop(drainMs: number): Promise<boolean> {
+    clearInterval(this.#sweep);
+    const relay = this.#relay;
+    const isDrained = relay === undefined || (await relay.drain(this.#options.store.position(), drainMs));
+    await relay?.close();
+    await this.#lease.stop().catch(() => {});
+    return isDrained;
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * A store in memory: the readable reference of what every store must do. For tests and for thinking; nothing is
+ * durable.
+ */
+import type {
+  AppendResult,
+  EventStore,
+  Head,
+  Key,
+  KeyRange,
+  LogFilter,
+  StreamRange,
+  Subscription,
+  SubscriptionHandler,
+  Table,
+  Transaction,
+} from "../core/event-store.ts";
+import type { NewEvent, RecordedEvent } from "../core/message.ts";
+import { matches } from "./filter.ts";
+import { compareKeys, hasPrefix } from "./keys.ts";
+import { Followers, subscribe } from "./subscription.ts";
+
+interface Row {
+  readonly key: Key;
+  readonly value: unknown;
+}
+
+/** Opens an empty store. */
+export function openMemoryStore(id: string): EventStore {
+  return new MemoryStore(id);
+}
+
+class MemoryStore implements EventStore {
+  readonly id: string;
+  readonly #log: RecordedEvent[] = [];
+  readonly #tables = new Map<Table, Map<string, Row>>();
+  readonly #followers = new Followers();
+  /** How to take back what the open transaction has done, newest last. */
+  #undo: (() => void)[] = [];
+
+  constructor(id: string) {
+    this.id = id;
+  }
+
+  append(events: readonly NewEvent[], tx: Transaction): AppendResult;
+  append(events: readonly NewEvent[]): Promise<AppendResult>;
+  append(events: readonly NewEvent[], tx?: Transaction): AppendResult | Promise<AppendResult> {
+    return tx === undefined ? this.withTransaction(() => this.#append(events)) : this.#append(events);
+  }
+
+  #append(events: readonly NewEvent[]): AppendResult {
+    const heads = new Map<string, number>();
+    const recorded: RecordedEvent[] = [];
+    let recordedAt = this.#log.at(-1)?.recordedAt ?? "";
+    for (const event of events) {
+      const actual = heads.get(event.stream) ?? this.head(event.stream).version;
+      const version = event.version ?? actual + 1;
+      if (version !== actual + 1) {
+        return { outcome: "conflict", stream: event.stream, expected: version - 1, actual };
+      }
+      heads.set(event.stream, version);
+      if (event.recordedAt > recordedAt) recordedAt = event.recordedAt;
+      const position = this.#log.length + recorded.length + 1;
+      recorded.push(structuredClone({ ...event, version, recordedAt, position }));
+    }
+    const length = this.#log.length;
+    this.#undo.push(() => {
+      this.#log.length = length;
+    });
+    this.#log.push(...recorded);
+    return { outcome: "appended", events: recorded };
+  }
+
+  async withTransaction<T>(fn: (tx: Transaction) => T): Promise<T> {
+    const length = this.#log.length;
+    this.#undo = [];
+    try {
+      const result = fn(this.#transaction());
+      if (this.#log.length > length) this.#followers.wake();
+      return result;
+    } catch (error) {
+      for (const takeBack of this.#undo.reverse()) takeBack();
+      throw error;
+    }
+  }
+
+  #transaction(): Transaction {
+    return {
+      get: (table, key) => this.get(table, key),
+      scan: (table, range) => this.scan(table, range),
+      put: (table, key, value) => this.#write(table, key, { key, value: structuredClone(value) }),
+      delete: (table, key) => this.#write(table, key, undefined),
+    };
+  }
+
+  #write(table: Table, key: Key, row: Row | undefined): void {
+    const rows = this.#rows(table);
+    const name = JSON.stringify(key);
+    const before = rows.get(name);
+    this.#undo.push(() => setOrDelete(rows, name, before));
+    setOrDelete(rows, name, row);
+  }
+
+  #rows(table: Table): Map<string, Row> {
+    const rows = this.#tables.get(table) ?? new Map<string, Row>();
+    this.#tables.set(table, rows);
+    return rows;
+  }
+
+  get(table: Table, key: Key): unknown {
+    return this.#rows(table).get(JSON.stringify(key))?.value;
+  }
+
+  scan(table: Table, range: KeyRange): Row[] {
+    const { prefix = [], after, reverse = false, limit } = range;
+    const direction = reverse ? -1 : 1;
+    return [...this.#rows(table).values()]
+      .filter((row) => hasPrefix(row.key, prefix))
+      .filter((row) => after === undefined || compareKeys(row.key, after) * direction > 0)
+      .sort((a, b) => compareKeys(a.key, b.key) * direction)
+      .slice(0, limit);
+  }
+
+  position(): number {
+    return this.#log.length;
+  }
+
+  head(stream: string): Head {
+    const last = this.#log.findLast((event) => event.stream === stream);
+    return { version: last?.version ?? 0, position: last?.position ?? 0 };
+  }
+
+  readStream(stream: string, range: StreamRange = {}): RecordedEvent[] {
+    const { fromVersion = 1, toVersion = Number.POSITIVE_INFINITY, limit } = range;
+    return this.#log
+      .filter((event) => event.stream === stream && event.version >= fromVersion && event.version <= toVersion)
+      .slice(0, limit);
+  }
+
+  readStreamSince(stream: string, time: string): RecordedEvent[] {
+    return this.#log.filter((event) => event.stream === stream && event.recordedAt >= time);
+  }
+
+  readAll(filter: LogFilter = {}): RecordedEvent[] {
+    return this.#log.filter((event) => matches(event, filter)).slice(0, filter.limit);
+  }
+
+  positionAt(time: string): number {
+    return this.#log.findLast((event) => event.recordedAt <= time)?.position ?? 0;
+  }
+
+  subscribeAll(handler: SubscriptionHandler, fromPosition: number): Subscription {
+    const read = (afterPosition: number, limit: number) => this.readAll({ afterPosition, limit });
+    return subscribe({ followers: this.#followers, read }, handler, fromPosition);
+  }
+
+  size(): { events: number; bytes: number } {
+    return { events: this.#log.length, bytes: 0 };
+  }
+
+  async close(): Promise<void> {}
+}
+
+function setOrDelete(rows: Map<string, Row>, name: string, row: Row | undefined): void {
+  if (row === undefined) rows.delete(name);
+  else rows.set(name, row);
+}

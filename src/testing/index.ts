@@ -1,0 +1,2 @@
+/** Published as `retrace/testing`: what authors of aggregates and stores test with. */
+export { type CommandOf, type Given, given, type Then, type WhenOptions } from "./given.ts";

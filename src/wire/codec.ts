@@ -1,0 +1,67 @@
+/** Bodies on the wire: JSON, or MessagePack where the Content-Type says so. */
+import { Packr } from "msgpackr";
+
+export const msgpackType = "application/msgpack";
+
+const packr = new Packr({ useRecords: false });
+const textEncoder = new TextEncoder();
+const textDecoder = new TextDecoder("utf-8", { fatal: true });
+const maxDepth = 64;
+
+/** One way to write bodies. */
+export interface Codec {
+  readonly contentType: string;
+  encode(value: unknown): Uint8Array;
+  /** @throws Error with a sentence about the body when it cannot be read. */
+  decode(bytes: Uint8Array): unknown;
+}
+
+export const json: Codec = {
+  contentType: "application/json",
+  encode: (value) => textEncoder.encode(JSON.stringify(value)),
+  decode: (bytes) => {
+    if (bytes.length === 0) return {};
+    let value: unknown;
+    try {
+      value = JSON.parse(textDecoder.decode(bytes));
+    } catch {
+      throw new Error("the body is not JSON in UTF-8");
+    }
+    return checked(value);
+  },
+};
+
+export const msgpack: Codec = {
+  contentType: msgpackType,
+  encode: (value) => packr.pack(value),
+  decode: (bytes) => {
+    if (bytes.length === 0) return {};
+    let value: unknown;
+    try {
+      value = packr.unpack(bytes);
+    } catch {
+      throw new Error("the body is not MessagePack");
+    }
+    return checked(value);
+  },
+};
+
+/** The codec for a Content-Type; JSON when there is none, undefined when it is unknown. */
+export function codecFor(contentType: string | undefined): Codec | undefined {
+  if (contentType === undefined || contentType === "") return json;
+  const mediaType = contentType.split(";", 1)[0]?.trim().toLowerCase();
+  if (mediaType === json.contentType) return json;
+  return mediaType === msgpackType ? msgpack : undefined;
+}
+
+/** Refuses what no schema can see but later code would trip over: bottomless nesting and keys that are not fields. */
+function checked(value: unknown, depth = 0): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (depth >= maxDepth) throw new Error(`the body is nested deeper than ${maxDepth} levels`);
+  for (const key in value) {
+    if (key === "__proto__") throw new Error("the body has a field named __proto__");
+    const inner = (value as Record<string, unknown>)[key];
+    if (typeof inner === "object" && inner !== null) checked(inner, depth + 1);
+  }
+  return value;
+}

@@ -1,0 +1,182 @@
+/** From the bytes and headers of a request to a checked command: PROTOCOL.md, Commands. */
+import { hash } from "node:crypto";
+import type { MsgHdrs } from "@nats-io/nats-core";
+import { Fault } from "../core/fault.ts";
+import type { Command, Metadata } from "../core/message.ts";
+import type { Schemas } from "../core/schema.ts";
+import { issuesOf } from "../core/schema.ts";
+import { streamName } from "../core/stream.ts";
+import { codecFor } from "./codec.ts";
+import { type CommandAddress, parseCommandSubject } from "./subjects.ts";
+
+/** A command that has passed its schema, with where it goes and what it expects there. */
+export interface CommandRequest {
+  readonly category: string;
+  readonly id: string;
+  readonly stream: string;
+  readonly command: Command;
+  /** Of the stream; undefined for any. */
+  readonly expectedVersion: number | undefined;
+  /** The client chose the command id, so its reply is kept for repetitions. */
+  readonly isIdempotent: boolean;
+  /** Digest of type and body: the same id with another digest is a mistake. */
+  readonly digest: Uint8Array;
+}
+
+/** What parsing needs to know of the runtime. */
+export interface RequestContext {
+  readonly prefix: string;
+  /** By category. */
+  readonly schemas: ReadonlyMap<string, Schemas>;
+  readonly now: () => string;
+  readonly newId: () => string;
+}
+
+/** A request as it came: subject, headers, body. */
+export interface RawRequest {
+  readonly subject: string;
+  readonly headers?: MsgHdrs | undefined;
+  readonly data: Uint8Array;
+}
+
+/** Bodies above this are refused; larger things belong into an object store. */
+export const maxBodyBytes = 256 * 1024;
+const maxAheadMs = 5 * 60 * 1000;
+const maxHeaderLength = 256;
+
+/** Checks everything that can be checked without state. @throws Fault with a 4xx code. */
+export function parseCommandRequest(raw: RawRequest, context: RequestContext): CommandRequest {
+  const address = parseCommandSubject(context.prefix, raw.subject);
+  if (address === undefined) {
+    const shape = `${context.prefix}.cmd.<category>.<id>.<CommandType>`;
+    throw invalid(`the subject must be ${shape}, the id 1 to 128 of A-Z a-z 0-9 _ - ~`, "subject");
+  }
+  const schema = commandSchema(address, context.schemas);
+  if (raw.data.length > maxBodyBytes) throw tooLarge(raw.data.length);
+  const body = decodeBody(raw);
+  const parsed = schema.safeParse(body);
+  if (!parsed.success) {
+    const issues = issuesOf(parsed.error);
+    const first = issues[0];
+    const summary = first === undefined ? "" : `: ${first.path === "" ? "body" : first.path}: ${first.message}`;
+    throw new Fault("INVALID_COMMAND", `${address.type} does not fit its schema${summary}`, { issues });
+  }
+  return withHeaders(address, parsed.data, raw.headers, context);
+}
+
+function commandSchema({ category, type }: CommandAddress, all: ReadonlyMap<string, Schemas>) {
+  const schemas = all.get(category);
+  if (schemas === undefined) {
+    const known = [...all.keys()].sort();
+    throw new Fault("UNKNOWN_CATEGORY", `there is no category ${category}; there are ${known.join(", ")}`, { known });
+  }
+  const schema = Object.hasOwn(schemas.commands, type) ? schemas.commands[type] : undefined;
+  if (schema === undefined) {
+    const known = Object.keys(schemas.commands).sort();
+    throw new Fault("UNKNOWN_COMMAND", `${category} has no command ${type}; it has ${known.join(", ")}`, { known });
+  }
+  return schema;
+}
+
+function tooLarge(bytes: number): Fault {
+  const advice = "put it into the object store and send a reference {ref, sha256, bytes, mediaType}";
+  return new Fault("PAYLOAD_TOO_LARGE", `the body has ${bytes} bytes, ${maxBodyBytes} are allowed: ${advice}`, {
+    bytes,
+    limit: maxBodyBytes,
+  });
+}
+
+function decodeBody(raw: RawRequest): unknown {
+  const codec = codecFor(raw.headers?.get("Content-Type"));
+  if (codec === undefined)
+    throw invalid("Content-Type must be application/json or application/msgpack", "Content-Type");
+  try {
+    return codec.decode(raw.data);
+  } catch (error) {
+    throw invalid((error as Error).message, "");
+  }
+}
+
+function withHeaders(
+  address: CommandAddress,
+  data: unknown,
+  headers: MsgHdrs | undefined,
+  context: RequestContext,
+): CommandRequest {
+  const { category, id, type } = address;
+  const givenId = headerText(headers, "Nats-Msg-Id");
+  const commandId = givenId ?? context.newId();
+  return {
+    category,
+    id,
+    stream: streamName(category, id),
+    command: { type, data, occurredAt: occurredAt(headers, context.now()), metadata: metadata(headers, commandId) },
+    expectedVersion: expectedVersion(headers),
+    isIdempotent: givenId !== undefined,
+    digest: givenId === undefined ? noDigest : digestOf(type, data),
+  };
+}
+
+const noDigest = new Uint8Array(0);
+
+/** The body as its schema read it, so that the order of fields and the encoding do not matter. */
+function digestOf(type: string, data: unknown): Uint8Array {
+  return hash("sha256", `${type}\n${JSON.stringify(data)}`, "buffer").subarray(0, 16);
+}
+
+function metadata(headers: MsgHdrs | undefined, commandId: string): Metadata {
+  if (headers === undefined) return { correlationId: commandId, causationId: commandId, commandId };
+  const actor = headerText(headers, "Retrace-Actor");
+  const trace = traceparent(headers);
+  return {
+    correlationId: headerText(headers, "Retrace-Correlation-Id") ?? commandId,
+    causationId: headerText(headers, "Retrace-Causation-Id") ?? commandId,
+    commandId,
+    ...(actor === undefined ? undefined : { actor: { id: actor, verified: false } }),
+    ...(trace === undefined ? undefined : { traceparent: trace }),
+  };
+}
+
+/** A header that is free text: 1 to 256 characters, none of them a control character. */
+function headerText(headers: MsgHdrs | undefined, name: string): string | undefined {
+  if (headers?.has(name) !== true) return undefined;
+  const value = headers.get(name);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  if (value.length === 0 || value.length > maxHeaderLength || /[\u0000-\u001f\u007f]/.test(value)) {
+    throw invalid(`${name} must be 1 to ${maxHeaderLength} characters without control characters`, name);
+  }
+  return value;
+}
+
+function expectedVersion(headers: MsgHdrs | undefined): number | undefined {
+  if (headers?.has("Retrace-Expected-Version") !== true) return undefined;
+  const value = headers.get("Retrace-Expected-Version");
+  if (value === "any") return undefined;
+  if (value === "no-stream") return 0;
+  if (/^\d{1,15}$/.test(value)) return Number(value);
+  throw invalid("Retrace-Expected-Version must be an integer from 0, no-stream or any", "Retrace-Expected-Version");
+}
+
+const isoTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
+
+function occurredAt(headers: MsgHdrs | undefined, now: string): string {
+  const name = "Retrace-Occurred-At";
+  if (headers?.has(name) !== true) return now;
+  const value = headers.get(name);
+  const time = isoTime.test(value) ? Date.parse(value) : Number.NaN;
+  if (Number.isNaN(time))
+    throw invalid(`${name} must be an ISO 8601 time with a zone, like 2026-01-31T12:00:00Z`, name);
+  if (time > Date.parse(now) + maxAheadMs) throw invalid(`${name} is more than 5 minutes in the future`, name);
+  return new Date(time).toISOString();
+}
+
+function traceparent(headers: MsgHdrs): string | undefined {
+  if (!headers.has("traceparent")) return undefined;
+  const value = headers.get("traceparent");
+  if (/^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-[\x21-\x7e]{1,200})?$/.test(value)) return value;
+  throw invalid("traceparent must follow W3C Trace Context: 00-<32 hex>-<16 hex>-<2 hex>", "traceparent");
+}
+
+function invalid(message: string, path: string): Fault {
+  return new Fault("INVALID_COMMAND", message, { issues: [{ path, message }] });
+}

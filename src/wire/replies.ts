@@ -1,0 +1,51 @@
+/** The shapes of successful replies: one place for those who write them and those who read them. */
+import type { RecordedEvent } from "../core/message.ts";
+
+/** A state as the wire shows it. */
+export interface WireState {
+  /** XState's state value. */
+  readonly value: unknown;
+  readonly context: Readonly<Record<string, unknown>>;
+  readonly status: "active" | "done" | "error" | "stopped";
+}
+
+/** The reply to a command. */
+export interface CommandReply {
+  readonly stream: string;
+  /** Of the stream after the command. */
+  readonly version: number;
+  /** Of the stream's last event in the log; 0 where the stream is still empty. */
+  readonly position: number;
+  readonly durability: "flushed";
+  /** What the command added; empty when there was nothing to do. */
+  readonly events: readonly {
+    readonly id: string;
+    readonly type: string;
+    readonly version: number;
+    readonly position: number;
+  }[];
+  readonly state: { readonly value: unknown; readonly status: string };
+  /** The command id was known: this is the first reply again, and nothing was added. */
+  readonly duplicate?: true;
+}
+
+/** The reply to `state`. */
+export interface StateReply {
+  readonly stream: string;
+  readonly version: number;
+  readonly position: number;
+  readonly recordedAt: string;
+  readonly state: WireState;
+}
+
+/** The reply to `history`; `next` is the `fromVersion` of the next page. */
+export interface HistoryReply {
+  readonly events: readonly RecordedEvent[];
+  readonly next: number | null;
+}
+
+/** The reply to `events`; `next` is the `afterPosition` of the next page. */
+export interface EventsReply {
+  readonly events: readonly RecordedEvent[];
+  readonly next: number | null;
+}
