@@ -176,11 +176,10 @@ type Feedback = CommandData<typeof inference, "RecordInferenceFeedback">;
 
 /** Undefined where nothing tells: then it is counted, but neither for nor against the model. */
 function isNegative({ kind, value, scale }: Feedback): boolean | undefined {
-  const polarity = polarityOf(kind);
-  if (polarity !== undefined) return polarity === "negative" ? value !== false : value === false;
+  const kindSays = soundsNegative(kind);
+  if (kindSays !== undefined) return value === false ? !kindSays : kindSays;
   if (typeof value === "boolean") return !value;
-  if (typeof value === "string")
-    return { negative: true, positive: false, none: undefined }[polarityOf(value) ?? "none"];
+  if (typeof value === "string") return soundsNegative(value);
   if (typeof value !== "number") return undefined;
   if (scale !== undefined) return value < (scale.min + scale.max) / 2;
   return value < 0 ? true : undefined;
@@ -190,8 +189,8 @@ const negativeWords = ["down", "thumbs-down", "dislike", "negative", "bad", "unh
 const positiveWords = ["up", "thumbs-up", "like", "positive", "good", "helpful"];
 
 /** Of a word in any of the usual spellings: `thumbs_down`, `thumbsDown`, `Thumbs down`. */
-function polarityOf(word: string): "negative" | "positive" | undefined {
-  const plain = word.replace(/([a-z])([A-Z])/g, "$1-$2").replace(/[\s_]+/g, "-");
-  if (negativeWords.includes(plain.toLowerCase())) return "negative";
-  return positiveWords.includes(plain.toLowerCase()) ? "positive" : undefined;
+function soundsNegative(word: string): boolean | undefined {
+  const hyphenated = word.replace(/([a-z])([A-Z])/g, "$1-$2").replace(/[\s_]+/g, "-");
+  if (negativeWords.includes(hyphenated.toLowerCase())) return true;
+  return positiveWords.includes(hyphenated.toLowerCase()) ? false : undefined;
 }

@@ -1,6 +1,7 @@
 /** `retrace import`: history that was made elsewhere. */
-import { type Client, type ClientOptions, defineVerb, type Progress, type VerbTools } from "retrace";
+import { type Client, type ClientOptions, defineVerb, Fault, type Progress, type VerbTools } from "retrace";
 import { type ImportOptions, importTrainingLog } from "./import/import-training-log.ts";
+import { ImportRefused } from "./import/refused.ts";
 import { maxBatchSteps } from "./import/step-commands.ts";
 
 interface TrainingLogOptions extends ClientOptions {
@@ -89,9 +90,14 @@ async function importOne(
     return badLines === 0;
   } catch (error) {
     bar?.stop();
-    const reason = error instanceof Error ? error.message : String(error);
-    console.error(`${file}: ${reason}`);
-    if (options.json === true) tools.print(options, "", { file, error: reason });
+    if (!isRefusal(error)) throw error;
+    console.error(`${file}: ${error.message}`);
+    if (options.json === true) tools.print(options, "", { file, error: error.message });
     return false;
   }
+}
+
+/** The other files can still come in; anything else is a bug. */
+function isRefusal(error: unknown): error is Error {
+  return error instanceof Fault || error instanceof ImportRefused || (error instanceof Error && "syscall" in error);
 }

@@ -108,6 +108,8 @@ export interface EventStore extends TableReader {
   readStream(stream: string, range?: StreamRange): Iterable<RecordedEvent>;
   /** The events of a stream with `recordedAt >= time`, in version order. */
   readStreamSince(stream: string, time: string): Iterable<RecordedEvent>;
+  /** The version of a stream as of a position of the log, inclusive; 0 when it had no events then. */
+  versionAt(stream: string, position: number): number;
   /** In position order. */
   readAll(filter?: LogFilter): Iterable<RecordedEvent>;
   /** The position of the last event with `recordedAt <= time`, 0 if there is none. */

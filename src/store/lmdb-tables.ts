@@ -1,7 +1,7 @@
 /** The key-value tables of the LMDB store: one database each, keys as ordered arrays, values in msgpack. */
 import type { Database, RootDatabase } from "lmdb";
 import { type Key, type KeyRange, type Table, type TableReader, tables } from "../core/event-store.ts";
-import { hasPrefix } from "./keys.ts";
+import { compareKeys, hasPrefix } from "./keys.ts";
 import { pack, unpack } from "./record.ts";
 
 /** A key as lmdb wants it: the same array, not readonly to the type checker. */
@@ -34,7 +34,13 @@ export class LmdbTables implements TableReader {
   }
 
   *scan(table: Table, range: KeyRange): Iterable<{ key: Key; value: unknown }> {
-    const { prefix = [], after, reverse = false, limit = Number.POSITIVE_INFINITY } = range;
+    const { prefix = [], reverse = false, limit = Number.POSITIVE_INFINITY } = range;
+    let { after } = range;
+    if (after !== undefined && !hasPrefix(after, prefix)) {
+      // Outside of the prefix: all of it lies behind, or nothing.
+      if (compareKeys(after, prefix) < 0 === reverse) return;
+      after = undefined;
+    }
     const first: Key = reverse ? [...prefix, behindAll] : prefix;
     const start = (after ?? (first.length === 0 ? undefined : first)) as LmdbKey | undefined;
     const entries = this.#of(table).getRange({

@@ -4,7 +4,7 @@
  * One writer at a time, across processes too, makes positions gapless and appends serialisable; a transaction has been
  * synced to disk when `transactionSync` returns.
  */
-import { mkdirSync, statfsSync, statSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readSync, statfsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type Database, open, type RootDatabase } from "lmdb";
 import type {
@@ -23,11 +23,13 @@ import type {
 import { Fault } from "../core/fault.ts";
 import type { NewEvent, RecordedEvent } from "../core/message.ts";
 import { matches } from "./filter.ts";
-import { type LmdbKey, LmdbTables } from "./lmdb-tables.ts";
-import { mergeAscending } from "./merge.ts";
-import { RecentEvents } from "./recent.ts";
-import { decodeEvent, encodeEvent } from "./record.ts";
+import { LmdbTables } from "./lmdb-tables.ts";
+import { type RecentEvent, RecentEvents } from "./recent.ts";
+import { decodeEvent, encodeEvent, pack, unpack } from "./record.ts";
+import { type LinkedEvent, StreamIndex } from "./stream-index.ts";
 import { Followers, subscribe } from "./subscription.ts";
+import { assertNoneRuns, assertRunning, synchronous } from "./transaction-rules.ts";
+import { TypeIndex } from "./type-index.ts";
 
 /** How to open a store. */
 export interface LmdbOptions {
@@ -43,16 +45,20 @@ const format = 1;
 const fileName = "retrace.mdb";
 /** LMDB maps its lock file on opening; without room for it the process would die of a bus error. */
 const bytesToOpen = 16 * 1024 * 1024;
+/** LMDB survives a write that finds no room, but reporting it overruns a buffer, which may end the process later. */
+const bytesToWrite = 64 * 1024 * 1024;
+/** Where LMDB says that a file is its own, and what it says. */
+const magicOffset = 24;
+const magic = 0xbeefc0de;
+
 /** Opens or creates the store in a folder. @throws Fault STORE_UNAVAILABLE with a sentence that says what to do. */
 export function openLmdbStore(options: LmdbOptions): EventStore {
   const { path } = options;
   try {
     mkdirSync(path, { recursive: true });
-    const { bavail, bsize } = statfsSync(path);
-    if (bavail * bsize < bytesToOpen) {
-      throw new Fault("STORE_UNAVAILABLE", `the disk of ${path} is full: free at least ${bytesToOpen >> 20} MiB`);
-    }
+    assertRoom(path, bytesToOpen);
     const file = join(path, fileName);
+    assertReadable(file);
     const env = open({
       path: file,
       noSubdir: true,
@@ -67,6 +73,26 @@ export function openLmdbStore(options: LmdbOptions): EventStore {
   }
 }
 
+function assertRoom(path: string, bytes: number): void {
+  const { bavail, bsize } = statfsSync(path);
+  if (bavail * bsize >= bytes) return;
+  throw new Fault("STORE_UNAVAILABLE", `the disk of ${path} is full: have at least ${bytes >> 20} MiB free`);
+}
+
+/** Opening a file that is not LMDB's would end the process with a segmentation fault. */
+function assertReadable(file: string): void {
+  if (!existsSync(file) || statSync(file).size === 0) return;
+  const start = Buffer.alloc(magicOffset + 4);
+  const descriptor = openSync(file, "r");
+  try {
+    readSync(descriptor, start);
+  } finally {
+    closeSync(descriptor);
+  }
+  if (start.readUInt32LE(magicOffset) === magic) return;
+  throw new Fault("STORE_UNAVAILABLE", `${file} is damaged or not a store: put a backup in its place`);
+}
+
 function storeFault(error: unknown, path: string): Fault {
   if (error instanceof Fault) return error;
   const { code, message } = error as { code?: unknown; message: string };
@@ -74,6 +100,8 @@ function storeFault(error: unknown, path: string): Fault {
     EACCES: `${path} is not writable: give this user write access, or name another folder with --data`,
     EROFS: `${path} is on a read-only file system: name another folder with --data`,
     ENOSPC: `the disk of ${path} is full: free some space`,
+    ENOTDIR: `${path} is not a folder, or lies under a file: name another folder with --data`,
+    EEXIST: `${path} is a file, not a folder: name another folder with --data`,
     13: `${path} is not writable: give this user write access, or name another folder with --data`,
     30: `${path} is on a read-only file system: name another folder with --data`,
     28: `the disk of ${path} is full: free some space`,
@@ -91,16 +119,12 @@ interface End {
 class LmdbStore implements EventStore {
   readonly id: string;
   readonly #env: RootDatabase;
+  readonly #folder: string;
   readonly #file: string;
-  readonly #meta: Database<unknown, string>;
   /** position -> record */
   readonly #events: Database<Buffer, number>;
-  /** [stream, version] -> position */
-  readonly #streams: Database<number, LmdbKey>;
-  /** stream -> [version, position] */
-  readonly #heads: Database<[number, number], string>;
-  /** category/type -> positions */
-  readonly #types: Database<number, string>;
+  readonly #streams: StreamIndex;
+  readonly #types: TypeIndex;
   /** correlation id -> positions */
   readonly #correlations: Database<number, string>;
   readonly #tables: LmdbTables;
@@ -108,17 +132,16 @@ class LmdbStore implements EventStore {
   readonly #recent = new RecentEvents();
   readonly #poll: NodeJS.Timeout;
   #seenPosition: number;
+  #running: LmdbTransaction | undefined;
 
   constructor(env: RootDatabase, file: string, options: LmdbOptions) {
     this.#env = env;
+    this.#folder = options.path;
     this.#file = file;
-    const ordered = { encoding: "ordered-binary", cache: false } as const;
-    this.#meta = env.openDB("meta", ordered);
     this.#events = env.openDB("events", { encoding: "binary", cache: false });
-    this.#streams = env.openDB("streams", ordered);
-    this.#heads = env.openDB("heads", ordered);
-    this.#types = env.openDB("types", { ...ordered, dupSort: true });
-    this.#correlations = env.openDB("correlations", { ...ordered, dupSort: true });
+    this.#streams = new StreamIndex(env, (position) => this.#readLinked(position));
+    this.#types = new TypeIndex(env);
+    this.#correlations = env.openDB("correlations", { encoding: "ordered-binary", cache: false, dupSort: true });
     this.#tables = new LmdbTables(env);
     this.id = this.#identify(options.newId);
     this.#seenPosition = this.position();
@@ -128,15 +151,21 @@ class LmdbStore implements EventStore {
 
   #identify(newId: () => string): string {
     return this.#env.transactionSync(() => {
-      const known = this.#meta.get("format");
+      const known = this.#meta("format");
       if (known === undefined) {
-        this.#meta.put("format", format);
-        this.#meta.put("id", newId());
+        this.#env.put("format", pack(format));
+        this.#env.put("id", pack(newId()));
       } else if (known !== format) {
         throw new Fault("STORE_UNAVAILABLE", `${this.#file} has format ${known}; this version reads format ${format}`);
       }
-      return this.#meta.get("id") as string;
+      return this.#meta("id") as string;
     });
+  }
+
+  /** A few values lie beside the databases' own entries: a commit writes that page in any case. */
+  #meta(key: string): unknown {
+    const bytes = this.#env.getBinaryFast(key);
+    return bytes === undefined ? undefined : unpack(bytes);
   }
 
   append(events: readonly NewEvent[], tx: Transaction): AppendResult;
@@ -145,59 +174,72 @@ class LmdbStore implements EventStore {
     return tx === undefined ? this.withTransaction((own) => this.#append(events, own)) : this.#append(events, tx);
   }
 
-  #append(events: readonly NewEvent[], tx: Transaction): AppendResult {
+  #append(events: readonly NewEvent[], given: Transaction): AppendResult {
+    assertRunning(given === this.#running);
+    const tx = given as LmdbTransaction;
     const heads = new Map<string, Head>();
-    const end = (tx as LmdbTransaction).end;
-    const recorded: RecordedEvent[] = [];
-    let { position, recordedAt } = end;
+    const appended: Appended[] = [];
+    let { position, recordedAt } = tx.end;
     for (const event of events) {
-      const actual = (heads.get(event.stream) ?? this.head(event.stream)).version;
-      const version = event.version ?? actual + 1;
-      if (version !== actual + 1) {
-        return { outcome: "conflict", stream: event.stream, expected: version - 1, actual };
+      const head = heads.get(event.stream) ?? this.head(event.stream);
+      const version = event.version ?? head.version + 1;
+      if (version !== head.version + 1) {
+        return { outcome: "conflict", stream: event.stream, expected: version - 1, actual: head.version };
       }
       position += 1;
       if (event.recordedAt > recordedAt) recordedAt = event.recordedAt;
       heads.set(event.stream, { version, position });
-      recorded.push({ ...event, version, recordedAt, position });
+      const next = recordedEvent(event, version, position, recordedAt);
+      appended.push({ event: next, previous: head.position, record: encodeEvent(next, head.position) });
     }
-    for (const event of recorded) this.#put(event, tx as LmdbTransaction);
-    for (const [stream, head] of heads) this.#heads.put(stream, [head.version, head.position]);
-    (tx as LmdbTransaction).end = { position, recordedAt };
-    return { outcome: "appended", events: recorded };
+    for (const one of appended) this.#put(one, tx);
+    for (const [stream, head] of heads) this.#streams.setHead(stream, head);
+    tx.end = { position, recordedAt };
+    return { outcome: "appended", events: appended.map(({ event }) => event) };
   }
 
-  #put(event: RecordedEvent, tx: LmdbTransaction): void {
-    const bytes = encodeEvent(event);
-    this.#events.put(event.position, bytes, atEnd);
-    this.#streams.put([event.stream, event.version], event.position);
-    this.#types.put(`${event.category}/${event.type}`, event.position, atEndOfDuplicates);
-    this.#correlations.put(event.metadata.correlationId, event.position);
-    tx.appended.push({ event, bytes: bytes.length });
+  #put({ event, previous, record }: Appended, tx: LmdbTransaction): void {
+    const { position } = event;
+    this.#events.put(position, record, atEnd);
+    this.#streams.add(event.stream, event.version, position);
+    this.#types.add(event.category, event.type, position);
+    this.#correlations.put(event.metadata.correlationId, position);
+    tx.appended.push({ event, previous, bytes: record.length });
   }
 
   async withTransaction<T>(fn: (tx: Transaction) => T): Promise<T> {
+    assertNoneRuns(this.#running);
     let tx: LmdbTransaction | undefined;
     let isFnError = false;
     let result: T;
     try {
+      assertRoom(this.#folder, bytesToWrite);
       result = this.#env.transactionSync(() => {
         const started = new LmdbTransaction(this.#tables, this.#end());
-        const from = started.end;
+        const from = started.end.position;
         tx = started;
+        this.#running = started;
         let value: T;
         try {
-          value = fn(started);
+          value = synchronous(fn(started));
         } catch (error) {
           isFnError = true;
           throw error;
         }
-        if (started.end !== from) this.#meta.put("end", [started.end.position, Date.parse(started.end.recordedAt)]);
+        const { position, recordedAt } = started.end;
+        if (position !== from) {
+          this.#types.flush();
+          this.#env.put("end", pack([position, Date.parse(recordedAt)]));
+        }
         return value;
       });
     } catch (error) {
       if (isFnError && !isStorageError(error)) throw error;
       throw storeFault(error, this.#file);
+    } finally {
+      this.#types.discard();
+      this.#running = undefined;
+      if (tx !== undefined) tx.isRunning = false;
     }
     if (tx !== undefined && tx.appended.length > 0) {
       this.#recent.add(tx.appended);
@@ -208,7 +250,7 @@ class LmdbStore implements EventStore {
   }
 
   #end(): End {
-    const end = this.#meta.get("end") as [number, number] | undefined;
+    const end = this.#meta("end") as [number, number] | undefined;
     return end === undefined
       ? { position: 0, recordedAt: "" }
       : { position: end[0], recordedAt: new Date(end[1]).toISOString() };
@@ -222,12 +264,12 @@ class LmdbStore implements EventStore {
   }
 
   position(): number {
-    return (this.#meta.get("end") as [number, number] | undefined)?.[0] ?? 0;
+    if (this.#running !== undefined) return this.#running.end.position;
+    return (this.#meta("end") as [number, number] | undefined)?.[0] ?? 0;
   }
 
   head(stream: string): Head {
-    const head = this.#heads.get(stream);
-    return head === undefined ? { version: 0, position: 0 } : { version: head[0], position: head[1] };
+    return this.#streams.head(stream);
   }
 
   get(table: Table, key: Key): unknown {
@@ -238,27 +280,18 @@ class LmdbStore implements EventStore {
     return this.#tables.scan(table, range);
   }
 
-  *readStream(stream: string, range: StreamRange = {}): Iterable<RecordedEvent> {
-    const { fromVersion = 1, toVersion = Number.MAX_SAFE_INTEGER, limit } = range;
-    const entries = this.#streams.getRange({
-      start: [stream, fromVersion],
-      end: [stream, toVersion],
-      inclusiveEnd: true,
-      ...(limit === undefined ? {} : { limit }),
-    });
-    for (const { value } of entries) yield this.#read(value);
+  readStream(stream: string, range: StreamRange = {}): Iterable<RecordedEvent> {
+    const { fromVersion = 1, toVersion = Number.POSITIVE_INFINITY, limit = Number.POSITIVE_INFINITY } = range;
+    const from = Math.max(1, fromVersion);
+    return this.#streams.events(stream, from, Math.min(toVersion, from + limit - 1));
   }
 
-  *readStreamSince(stream: string, time: string): Iterable<RecordedEvent> {
-    let low = 1;
-    let high = this.head(stream).version + 1;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const position = this.#streams.get([stream, middle]) as number;
-      if (this.#read(position).recordedAt >= time) high = middle;
-      else low = middle + 1;
-    }
-    yield* this.readStream(stream, { fromVersion: low });
+  readStreamSince(stream: string, time: string): Iterable<RecordedEvent> {
+    return this.readStream(stream, { fromVersion: this.versionAt(stream, this.#positionBefore(time)) + 1 });
+  }
+
+  versionAt(stream: string, position: number): number {
+    return this.#streams.versionAt(stream, position);
   }
 
   *readAll(filter: LogFilter = {}): Iterable<RecordedEvent> {
@@ -282,21 +315,18 @@ class LmdbStore implements EventStore {
       const positions = this.#correlations.getValues(filter.correlationId, { start: after + 1 });
       for (const position of positions) yield this.#read(position);
     } else if (filter.types !== undefined || filter.categories !== undefined) {
-      const sources = this.#typeKeys(filter).map((key) => this.#types.getValues(key, { start: after + 1 }));
-      for (const position of mergeAscending(sources)) yield this.#read(position);
+      if (this.#running !== undefined) this.#types.flush();
+      for (const position of this.#types.positions(filter, after)) yield this.#read(position);
     } else {
-      for (const { key, value } of this.#events.getRange({ start: after + 1 })) yield decodeEvent(value, key);
+      for (const { key, value } of this.#events.getRange({ start: after + 1 })) yield decodeEvent(value, key).event;
     }
   }
 
-  #typeKeys(filter: LogFilter): string[] {
-    return [...this.#types.getKeys()].filter((key) => {
-      const [category, type] = key.split("/") as [string, string];
-      return (filter.categories?.includes(category) ?? true) && (filter.types?.includes(type) ?? true);
-    });
+  #read(position: number): RecordedEvent {
+    return this.#readLinked(position).event;
   }
 
-  #read(position: number): RecordedEvent {
+  #readLinked(position: number): LinkedEvent {
     const recent = this.#recent.get(position);
     if (recent !== undefined) return recent;
     const bytes = this.#events.getBinaryFast(position);
@@ -336,18 +366,30 @@ class LmdbStore implements EventStore {
 
   async close(): Promise<void> {
     clearInterval(this.#poll);
+    this.#followers.end();
     await this.#env.close();
   }
 }
 
-/** Positions only grow, so these puts need not search. */
+/** Positions only grow, so the put need not search. */
 const atEnd = { append: true } as unknown as number;
-const atEndOfDuplicates = { appendDup: true } as unknown as number;
+
+/** An event whose checks are done, with its bytes. */
+interface Appended extends LinkedEvent {
+  readonly record: Buffer;
+}
+
+/** Written out, because spreading costs more than all the rest of an append. */
+function recordedEvent(event: NewEvent, version: number, position: number, recordedAt: string): RecordedEvent {
+  const { id, stream, category, type, schemaVersion, data, occurredAt, metadata } = event;
+  return { id, position, stream, category, version, type, schemaVersion, data, occurredAt, recordedAt, metadata };
+}
 
 /** What one transaction has read and written so far. */
 class LmdbTransaction implements Transaction {
+  isRunning = true;
   end: End;
-  readonly appended: { readonly event: RecordedEvent; readonly bytes: number }[] = [];
+  readonly appended: RecentEvent[] = [];
   readonly #tables: LmdbTables;
 
   constructor(tables: LmdbTables, end: End) {
@@ -364,10 +406,12 @@ class LmdbTransaction implements Transaction {
   }
 
   put(table: Table, key: Key, value: unknown): void {
+    assertRunning(this.isRunning);
     this.#tables.put(table, key, value);
   }
 
   delete(table: Table, key: Key): void {
+    assertRunning(this.isRunning);
     this.#tables.delete(table, key);
   }
 }

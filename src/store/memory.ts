@@ -19,10 +19,15 @@ import type { NewEvent, RecordedEvent } from "../core/message.ts";
 import { matches } from "./filter.ts";
 import { compareKeys, hasPrefix } from "./keys.ts";
 import { Followers, subscribe } from "./subscription.ts";
+import { assertNoneRuns, assertRunning, synchronous } from "./transaction-rules.ts";
 
 interface Row {
   readonly key: Key;
   readonly value: unknown;
+}
+
+interface Deletion {
+  readonly key: Key;
 }
 
 /** Opens an empty store. */
@@ -35,6 +40,7 @@ class MemoryStore implements EventStore {
   readonly #log: RecordedEvent[] = [];
   readonly #tables = new Map<Table, Map<string, Row>>();
   readonly #followers = new Followers();
+  #running: Transaction | undefined;
   /** How to take back what the open transaction has done, newest last. */
   #undo: (() => void)[] = [];
 
@@ -45,10 +51,11 @@ class MemoryStore implements EventStore {
   append(events: readonly NewEvent[], tx: Transaction): AppendResult;
   append(events: readonly NewEvent[]): Promise<AppendResult>;
   append(events: readonly NewEvent[], tx?: Transaction): AppendResult | Promise<AppendResult> {
-    return tx === undefined ? this.withTransaction(() => this.#append(events)) : this.#append(events);
+    return tx === undefined ? this.withTransaction((own) => this.#append(events, own)) : this.#append(events, tx);
   }
 
-  #append(events: readonly NewEvent[]): AppendResult {
+  #append(events: readonly NewEvent[], tx: Transaction): AppendResult {
+    assertRunning(tx === this.#running);
     const heads = new Map<string, number>();
     const recorded: RecordedEvent[] = [];
     let recordedAt = this.#log.at(-1)?.recordedAt ?? "";
@@ -72,33 +79,39 @@ class MemoryStore implements EventStore {
   }
 
   async withTransaction<T>(fn: (tx: Transaction) => T): Promise<T> {
+    assertNoneRuns(this.#running);
     const length = this.#log.length;
     this.#undo = [];
+    this.#running = this.#transaction();
     try {
-      const result = fn(this.#transaction());
+      const result = synchronous(fn(this.#running));
       if (this.#log.length > length) this.#followers.wake();
       return result;
     } catch (error) {
       for (const takeBack of this.#undo.reverse()) takeBack();
       throw error;
+    } finally {
+      this.#running = undefined;
     }
   }
 
   #transaction(): Transaction {
-    return {
+    const transaction: Transaction = {
       get: (table, key) => this.get(table, key),
       scan: (table, range) => this.scan(table, range),
-      put: (table, key, value) => this.#write(table, key, { key, value: structuredClone(value) }),
-      delete: (table, key) => this.#write(table, key, undefined),
+      put: (table, key, value) => this.#write(transaction, table, { key, value: structuredClone(value) }),
+      delete: (table, key) => this.#write(transaction, table, { key }),
     };
+    return transaction;
   }
 
-  #write(table: Table, key: Key, row: Row | undefined): void {
+  #write(tx: Transaction, table: Table, row: Row | Deletion): void {
+    assertRunning(tx === this.#running);
     const rows = this.#rows(table);
-    const name = JSON.stringify(key);
+    const name = JSON.stringify(row.key);
     const before = rows.get(name);
     this.#undo.push(() => setOrDelete(rows, name, before));
-    setOrDelete(rows, name, row);
+    setOrDelete(rows, name, "value" in row ? row : undefined);
   }
 
   #rows(table: Table): Map<string, Row> {
@@ -141,6 +154,10 @@ class MemoryStore implements EventStore {
     return this.#log.filter((event) => event.stream === stream && event.recordedAt >= time);
   }
 
+  versionAt(stream: string, position: number): number {
+    return this.#log.findLast((event) => event.stream === stream && event.position <= position)?.version ?? 0;
+  }
+
   readAll(filter: LogFilter = {}): RecordedEvent[] {
     return this.#log.filter((event) => matches(event, filter)).slice(0, filter.limit);
   }
@@ -158,7 +175,9 @@ class MemoryStore implements EventStore {
     return { events: this.#log.length, bytes: 0 };
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.#followers.end();
+  }
 }
 
 function setOrDelete(rows: Map<string, Row>, name: string, row: Row | undefined): void {

@@ -3,16 +3,22 @@
  * decode again what this process has just encoded.
  */
 import type { RecordedEvent } from "../core/message.ts";
+import type { LinkedEvent } from "./stream-index.ts";
 
 const maxEvents = 8_192;
 const maxBytes = 32 * 1024 * 1024;
 
+/** An event with the size of its record. */
+export interface RecentEvent extends LinkedEvent {
+  readonly bytes: number;
+}
+
 /** A bounded, gapless tail of the log. Everything in it is durable. */
 export class RecentEvents {
-  #entries: { readonly event: RecordedEvent; readonly bytes: number }[] = [];
+  #entries: RecentEvent[] = [];
   #bytes = 0;
 
-  add(entries: readonly { readonly event: RecordedEvent; readonly bytes: number }[]): void {
+  add(entries: readonly RecentEvent[]): void {
     const first = entries[0]?.event.position;
     const last = this.#entries.at(-1)?.event.position;
     // Another process appended in between: what is here is no longer the tail.
@@ -35,9 +41,9 @@ export class RecentEvents {
   }
 
   /** The event at a position, where it is still here. */
-  get(position: number): RecordedEvent | undefined {
+  get(position: number): LinkedEvent | undefined {
     const first = this.#entries[0]?.event.position;
-    return first === undefined ? undefined : this.#entries[position - first]?.event;
+    return first === undefined ? undefined : this.#entries[position - first];
   }
 
   /** Up to `limit` events after a position, or undefined when they begin before this tail or lie beyond it. */

@@ -4,8 +4,10 @@
  */
 import { Packr } from "msgpackr";
 import type { Metadata, NewEvent, RecordedEvent } from "../core/message.ts";
+import type { LinkedEvent } from "./stream-index.ts";
 
-const packr = new Packr({ useRecords: false });
+/** Bytes are copied out, because lmdb reads every value into one and the same buffer. */
+const packr = new Packr({ useRecords: false, copyBuffers: true });
 
 /** What `encodeEvent` needs: an event whose version is settled. */
 export type EventToStore = NewEvent & { readonly version: number };
@@ -20,10 +22,11 @@ export function unpack(bytes: Uint8Array): unknown {
   return packr.unpack(bytes);
 }
 
-/** Bytes of an event, without its position. */
-export function encodeEvent(event: EventToStore): Buffer {
+/** Bytes of an event, without its position; `previous` is the position of the event before it in its stream, or 0. */
+export function encodeEvent(event: EventToStore, previous: number): Buffer {
   const { commandId, correlationId, causationId, actor, traceparent } = event.metadata;
   return packr.pack([
+    previous,
     event.id,
     event.stream,
     event.category.length,
@@ -31,8 +34,8 @@ export function encodeEvent(event: EventToStore): Buffer {
     event.type,
     event.schemaVersion,
     event.data,
-    Date.parse(event.occurredAt),
-    Date.parse(event.recordedAt),
+    milliseconds(event.occurredAt),
+    milliseconds(event.recordedAt),
     commandId,
     correlationId === commandId ? 0 : correlationId,
     causationId === commandId ? 0 : causationId,
@@ -41,7 +44,15 @@ export function encodeEvent(event: EventToStore): Buffer {
   ]);
 }
 
+/** A time that could be written but not read would end every read of the log. */
+function milliseconds(time: string): number {
+  const value = Date.parse(time);
+  if (Number.isNaN(value)) throw new Error(`not a time: ${time}`);
+  return value;
+}
+
 type StoredEvent = [
+  previous: number,
   id: string,
   stream: string,
   categoryLength: number,
@@ -58,34 +69,34 @@ type StoredEvent = [
   traceparent: string | 0,
 ];
 
-/** An event from its bytes and its position. */
-export function decodeEvent(bytes: Uint8Array, position: number): RecordedEvent {
+/** An event from its bytes and its position, with the position of the one before it in its stream. */
+export function decodeEvent(bytes: Uint8Array, position: number): LinkedEvent {
   const stored = packr.unpack(bytes) as StoredEvent;
-  const stream = stored[1];
-  return {
-    id: stored[0],
+  const stream = stored[2];
+  const event: RecordedEvent = {
+    id: stored[1],
     position,
     stream,
-    category: stream.slice(0, stored[2]),
-    version: stored[3],
-    type: stored[4],
-    schemaVersion: stored[5],
-    data: stored[6],
-    occurredAt: isoTime(stored[7]),
-    recordedAt: isoTime(stored[8]),
+    category: stream.slice(0, stored[3]),
+    version: stored[4],
+    type: stored[5],
+    schemaVersion: stored[6],
+    data: stored[7],
+    occurredAt: isoTime(stored[8]),
+    recordedAt: isoTime(stored[9]),
     metadata: decodeMetadata(stored),
   };
+  return { event, previous: stored[0] };
 }
 
 function decodeMetadata(stored: StoredEvent): Metadata {
-  const commandId = stored[9];
-  const actor = stored[12];
+  const [, , , , , , , , , , commandId, correlationId, causationId, actor, traceparent] = stored;
   return {
-    correlationId: stored[10] === 0 ? commandId : stored[10],
-    causationId: stored[11] === 0 ? commandId : stored[11],
+    correlationId: correlationId === 0 ? commandId : correlationId,
+    causationId: causationId === 0 ? commandId : causationId,
     commandId,
     ...(actor === 0 ? undefined : { actor: { id: actor[0], verified: actor[1] } }),
-    ...(stored[13] === 0 ? undefined : { traceparent: stored[13] }),
+    ...(traceparent === 0 ? undefined : { traceparent }),
   };
 }
 

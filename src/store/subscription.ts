@@ -7,10 +7,21 @@ const batchLimit = 1_000;
 /** The end of a log as its followers see it: whoever appends calls `wake`. */
 export class Followers {
   readonly #waiting = new Set<() => void>();
+  #hasEnded = false;
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
 
   wake(): void {
     for (const resume of this.#waiting) resume();
     this.#waiting.clear();
+  }
+
+  /** The log closes: nothing is read from it any more. */
+  end(): void {
+    this.#hasEnded = true;
+    this.wake();
   }
 
   wait(): Promise<void> {
@@ -31,7 +42,7 @@ export function subscribe(source: LogSource, handler: SubscriptionHandler, fromP
 
   const follow = async (): Promise<void> => {
     await Promise.resolve();
-    while (isOpen) {
+    while (isOpen && !source.followers.hasEnded) {
       const events = source.read(position, batchLimit);
       const last = events.at(-1);
       if (last === undefined) {

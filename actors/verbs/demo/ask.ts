@@ -2,6 +2,7 @@
 import { createInterface } from "node:readline/promises";
 import pc from "picocolors";
 import type { Label } from "./classifier.ts";
+import { DemonstrationStopped } from "./stopped.ts";
 
 /** A line to be labelled. */
 export interface Question {
@@ -24,26 +25,51 @@ export function truthfulLabeller(): Labeller {
   return { actor: "demo-labeller", label: async (question) => question.truth, close: () => {} };
 }
 
-/** Asks on the terminal: `s` for source, `p` for prose, nothing to agree. */
-export function terminalLabeller(): Labeller {
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  const closed = new Promise<never>((_, reject) => {
-    terminal.once("close", () => reject(new Error("stopped before all lines were labelled")));
-  });
-  closed.catch(() => {});
-  const ask = (prompt: string) => Promise.race([terminal.question(prompt), closed]);
+/** Where questions go and answers come from. */
+export interface TerminalStreams {
+  readonly input: NodeJS.ReadableStream;
+  readonly output: NodeJS.WritableStream;
+}
+
+/** Asks on the terminal, from the first question on: `s` for source, `p` for prose, nothing to agree. */
+export function terminalLabeller(
+  { input, output }: TerminalStreams = { input: process.stdin, output: process.stdout },
+): Labeller {
+  let terminal: Terminal | undefined;
   return {
     actor: "human",
     label: async ({ text, predicted, confidence }, number) => {
-      process.stdout.write(`\n  ${pc.dim(number)}  ${pc.bold(text)}\n`);
+      terminal ??= openTerminal({ input, output });
+      output.write(`\n  ${pc.dim(number)}  ${pc.bold(text)}\n`);
       const guess = `${predicted}, ${Math.round(confidence * 100)} % sure`;
       for (;;) {
-        const answer = (await ask(`      [s]ource or [p]rose? (enter: ${guess}) `)).trim().toLowerCase();
+        const answer = await terminal.ask(`      [s]ource or [p]rose? (enter: ${guess}) `);
         if (answer === "") return predicted;
         if ("source".startsWith(answer)) return "source";
         if ("prose".startsWith(answer)) return "prose";
       }
     },
-    close: () => terminal.close(),
+    close: () => terminal?.close(),
+  };
+}
+
+interface Terminal {
+  /** @throws DemonstrationStopped when the terminal is closed instead of an answer. */
+  ask(prompt: string): Promise<string>;
+  close(): void;
+}
+
+function openTerminal(streams: TerminalStreams): Terminal {
+  const lines = createInterface(streams);
+  const stopped = new Promise<never>((_, reject) => {
+    lines.once("close", () => reject(new DemonstrationStopped("stopped before all lines were labelled")));
+  });
+  stopped.catch(() => {});
+  return {
+    ask: async (prompt) => {
+      const answer = await Promise.race([stopped, lines.question(prompt)]);
+      return answer.trim().toLowerCase();
+    },
+    close: () => lines.close(),
   };
 }

@@ -24,7 +24,7 @@ const minLength = 12;
 const maxLength = 160;
 const maxLinesPerLabel = 600;
 /** Of the comments that the first model could learn from, one in so many is left to it. */
-const commentShare = 8;
+const commentShare = 6;
 
 /** The lines of a program file, comments among them. */
 export function sourceLines(text: string): Line[] {

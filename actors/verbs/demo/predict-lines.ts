@@ -77,7 +77,12 @@ export async function labelLines(
     const { actor } = labeller;
     await conversation.send({ category: "inference", id, actor }, "ApplyHumanLabel", { label: answer });
 
-    const context = { requestId: id, modelId: conversation.ids.model, modelVersion: "1", inputFeatures: { text: line.text } };
+    const context = {
+      requestId: id,
+      modelId: conversation.ids.model,
+      modelVersion: "1",
+      inputFeatures: { text: line.text },
+    };
     const feedback = { category: "feedback", id, actor };
     const reply =
       answer === label

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { DemonstrationStopped } from "./stopped.ts";
 
 /** A runtime that serves. */
 export interface RuntimeChild {
@@ -42,19 +43,26 @@ export async function startRuntime(root: string, data: string): Promise<RuntimeC
 }
 
 async function readyLine(child: ChildProcess): Promise<string> {
-  const log: string[] = [];
-  createInterface({ input: child.stderr as NodeJS.ReadableStream }).on("line", (line) => {
-    log.push(line);
-    log.splice(0, log.length - keptLogLines);
-  });
+  const log = followLog(child);
   const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
   const timeout = AbortSignal.timeout(startTimeoutMs);
   const ended = once(child, "exit", { signal: timeout }).then(() => {
-    throw new Error(`the runtime ended before it could serve:\n${log.join("\n")}`);
+    throw new DemonstrationStopped(`the runtime ended before it could serve:\n${log.join("\n")}`);
   });
   const ready = once(lines, "line", { signal: timeout }).then(([line]) => (JSON.parse(line) as { nats: string }).nats);
   ended.catch(() => {});
   return Promise.race([ready, ended]);
+}
+
+/** Keeps the last lines; errors are shown at once, because a reply only refers to them. */
+function followLog(child: ChildProcess): readonly string[] {
+  const log: string[] = [];
+  createInterface({ input: child.stderr as NodeJS.ReadableStream }).on("line", (line) => {
+    log.push(line);
+    log.splice(0, log.length - keptLogLines);
+    if (/^\{"level":[56]0,/.test(line)) process.stderr.write(`${line}\n`);
+  });
+  return log;
 }
 
 async function stopChild(child: ChildProcess): Promise<void> {

@@ -33,15 +33,15 @@ export interface TrainedVersion {
 export const hyperparameters: Hyperparameters = {
   ngram: 3,
   buckets: 4096,
-  epochs: 6,
+  epochs: 12,
   batchSize: 16,
-  learningRate: 4,
+  learningRate: 2,
   decay: 0.1,
   l2: 1e-5,
 };
 export const seed = 7;
 
-/** Runs the training, step by step into the log, and registers and approves the version. */
+/** Runs the training, step by step into the log, and registers the version. */
 export async function trainVersion(conversation: Conversation, training: Training): Promise<TrainedVersion> {
   const { version, heldOut } = training;
   const run = { category: "training-run", id: conversation.runId(version) };
@@ -69,7 +69,6 @@ export async function trainVersion(conversation: Conversation, training: Trainin
 
   const model = { category: "model", id: conversation.ids.model };
   await conversation.send(model, "VersionModel", { version, trainingRunId: run.id, artifactRef: artifact, metrics });
-  await conversation.send(model, "ApproveVersion", { version, approvers: ["demo"], reason: "nothing to compare with" });
   return { version, run: run.id, classifier, losses, accuracy };
 }
 

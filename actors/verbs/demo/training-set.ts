@@ -25,11 +25,15 @@ export interface TrainingSetSpec {
 /** The events that `humanRows` reads. */
 export const feedbackTypes = ["CorrectionSubmitted", "OutputApproved"] as const;
 const inferenceTypes = ["InferenceRequested", "InferenceCompleted"] as const;
-export const trainingSetTypes = [...feedbackTypes, ...inferenceTypes];
+export const trainingSetTypes = [...feedbackTypes, "FeedbackRetracted", ...inferenceTypes];
 
 interface Feedback {
   readonly corrected?: Label;
   readonly context?: { readonly requestId?: string };
+}
+
+interface Retraction {
+  readonly eventId: string;
 }
 
 interface Inference {
@@ -39,7 +43,9 @@ interface Inference {
 
 /** The rows of a set as bytes. */
 export function trainingSet(rows: readonly Row[]): TrainingSet {
-  const jsonl = rows.map((row) => `${JSON.stringify({ text: row.text, label: row.label, weight: row.weight })}\n`).join("");
+  const jsonl = rows
+    .map((row) => `${JSON.stringify({ text: row.text, label: row.label, weight: row.weight })}\n`)
+    .join("");
   return { rows, jsonl, sha256: createHash("sha256").update(jsonl).digest("hex") };
 }
 
@@ -51,16 +57,21 @@ export function readRows(jsonl: string): Row[] {
     .map((line) => JSON.parse(line));
 }
 
-/** The rows that people have given, in the order of the log. What they corrected twice counts as said last. */
-export function humanRows(events: Iterable<RecordedEvent>, weight: number): Row[] {
+/**
+ * The rows that people have given, in the order of the log. Of a line labelled twice the last label counts; what was
+ * retracted does not.
+ */
+export function humanRows(events: readonly RecordedEvent[], weight: number): Row[] {
+  const retracted = new Set(
+    events.filter((event) => event.type === "FeedbackRetracted").map((event) => (event.data as Retraction).eventId),
+  );
   const inferences = new Map<string, Inference>();
   const rows = new Map<string, Row>();
   for (const event of events) {
-    if ((inferenceTypes as readonly string[]).includes(event.type)) {
+    if (isOneOf(inferenceTypes, event.type)) {
       inferences.set(event.stream, { ...inferences.get(event.stream), ...(event.data as Inference) });
-      continue;
     }
-    if (!(feedbackTypes as readonly string[]).includes(event.type)) continue;
+    if (!isOneOf(feedbackTypes, event.type) || retracted.has(event.id)) continue;
     const feedback = event.data as Feedback;
     const inference = inferences.get(`inference-${feedback.context?.requestId}`);
     const label = event.type === "OutputApproved" ? inference?.output : feedback.corrected;
@@ -68,4 +79,8 @@ export function humanRows(events: Iterable<RecordedEvent>, weight: number): Row[
     if (text !== undefined && label !== undefined) rows.set(text, { text, label, weight });
   }
   return [...rows.values()];
+}
+
+function isOneOf(types: readonly string[], type: string): boolean {
+  return types.includes(type);
 }

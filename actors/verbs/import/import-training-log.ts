@@ -5,6 +5,7 @@
 import { type Client, Fault, type StateReply } from "retrace";
 import type { LoggedRun, LogProblem } from "./logged-run.ts";
 import { type LogFile, readLogFile } from "./read-training-log.ts";
+import { ImportRefused } from "./refused.ts";
 import { runIdOf } from "./run-id.ts";
 import { type StepCommand, stepCommands } from "./step-commands.ts";
 
@@ -56,7 +57,7 @@ export async function importTrainingLog(
   const state = await stateOf(client, id);
   const isNew = state === undefined || state.state.value === "requested";
   if (!isNew) assertSameSource(id, state, source);
-  const run = openRun(client, id, state);
+  const run = openRun(client, id, { state, correlationId: `import-${source.sha256}` });
   if (isNew) await start(run, logged, source);
   const newSteps = await bringSteps(run, stepsToBring(logged, isNew ? undefined : state, options), options);
   if (logged.end !== undefined && options.leaveOpen !== true && run.status === "running") await complete(run, logged);
@@ -74,7 +75,14 @@ interface OpenRun {
   send(command: { type: string; data: unknown }, occurredAt: string | undefined): Promise<boolean>;
 }
 
-function openRun(client: Client, id: string, state: StateReply | undefined): OpenRun {
+interface OpenRunOptions {
+  /** Where the run is; undefined when it is not there. */
+  readonly state: StateReply | undefined;
+  /** The same for everything that comes from one file, however often it is imported. */
+  readonly correlationId: string;
+}
+
+function openRun(client: Client, id: string, { state, correlationId }: OpenRunOptions): OpenRun {
   let version = state?.version ?? 0;
   let status = String(state?.state.value ?? "empty");
   return {
@@ -87,7 +95,11 @@ function openRun(client: Client, id: string, state: StateReply | undefined): Ope
     send: async (command, occurredAt) => {
       const expectedVersion = version === 0 ? "no-stream" : version;
       const time = occurredAt === undefined ? {} : { occurredAt };
-      const reply = await client.send(category, id, command, { expectedVersion, ...time });
+      const options = { expectedVersion, correlationId, ...time } as const;
+      const reply = await client.send(category, id, command, options).catch((error) => {
+        if (!(error instanceof Fault) || error.code !== "WRONG_EXPECTED_VERSION") throw error;
+        throw new ImportRefused(`the run ${id} is being written by someone else; import again to go on`);
+      });
       version = reply.version;
       status = String(reply.state.value);
       return reply.events.length > 0;
@@ -135,7 +147,7 @@ function assertSameSource(run: string, state: StateReply | undefined, source: Lo
   const imported = state?.state.context.source as { sha256?: string } | undefined;
   if (imported?.sha256 === source.sha256) return;
   const owner = imported === undefined ? "was not imported from a file" : "was imported from a file with other content";
-  throw new Error(`the run ${run} exists and ${owner}; name another run with --id`);
+  throw new ImportRefused(`the run ${run} exists and ${owner}; name another run with --id`);
 }
 
 /**

@@ -1,4 +1,4 @@
-/** What a training log says about a run, whatever the format it was written in. Types only. */
+/** What a training log says about a run, whatever the format it was written in. */
 
 /** A value as logged; a diverged run's values keep their spelling. */
 export type Metric = number | "NaN" | "Infinity" | "-Infinity";

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { LoggedRun } from "./logged-run.ts";
+import { ImportRefused } from "./refused.ts";
 import { readTrainingLog, type SideFiles } from "./training-log.ts";
 
 /** A log and what it was read from. */
@@ -19,7 +20,7 @@ const measurements = /measurements\.csv$/;
 export async function readLogFile(file: string): Promise<LogFile> {
   const bytes = await readFile(file);
   const run = readTrainingLog(bytes.toString("utf8"), await readSideFiles(file));
-  if (run === undefined) throw new Error("no metric line of a known format in it");
+  if (run === undefined) throw new ImportRefused("no metric line of a known format in it");
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   return { run, source: { name: basename(file), sha256 } };
 }
@@ -46,16 +47,18 @@ function sideFileOf(beside: readonly string[], prefix: string): string | undefin
   return numbered.sort((a, b) => numberOf(a) - numberOf(b))[0];
 }
 
-async function readJson(path: string): Promise<Json> {
-  const value: unknown = await readFile(path, "utf8").then(JSON.parse, (error) => error);
-  if (value instanceof Error) throw new Error(`${path} is not readable as JSON: ${value.message}`);
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Error(`${path} is no JSON object`);
-  return value as Json;
+async function readJson(path: string): Promise<Json | null> {
+  const text = await readFile(path, "utf8");
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new ImportRefused(`${path} is not readable as JSON: ${(error as Error).message}`);
+  }
 }
 
 /** Any other file of this name has no such entry, and says nothing. */
-function codeHashOf(manifest: Json, name: string): string | undefined {
-  const runs = Array.isArray(manifest.runs) ? (manifest.runs as Json[]) : [];
+function codeHashOf(manifest: Json | null, name: string): string | undefined {
+  const runs = Array.isArray(manifest?.runs) ? (manifest.runs as Json[]) : [];
   const hash = runs.find((run) => run?.file === name)?.code_sha256;
   return typeof hash === "string" ? hash : undefined;
 }

@@ -68,30 +68,10 @@ interface Folded {
 }
 
 function versionAt(store: EventStore, stream: string, request: z.output<typeof body>): number {
-  const { atVersion, atPosition, atRecorded } = request;
-  const head = store.head(stream).version;
-  if (atVersion !== undefined) return Math.min(atVersion, head);
-  if (atPosition !== undefined) return lastVersion(store, stream, head, (event) => event.position <= atPosition);
-  if (atRecorded !== undefined) return lastVersion(store, stream, head, (event) => event.recordedAt <= atRecorded);
-  return head;
-}
-
-/** The last version whose event is still early enough; positions and recorded times only grow along a stream. */
-function lastVersion(
-  store: EventStore,
-  stream: string,
-  head: number,
-  isEarlyEnough: (event: RecordedEvent) => boolean,
-): number {
-  let low = 0;
-  let high = head;
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2);
-    const [event] = store.readStream(stream, { fromVersion: middle, toVersion: middle });
-    if (event !== undefined && isEarlyEnough(event)) low = middle;
-    else high = middle - 1;
-  }
-  return low;
+  const { atVersion = Number.MAX_SAFE_INTEGER, atPosition, atRecorded } = request;
+  const position = atRecorded === undefined ? atPosition : store.positionAt(atRecorded);
+  if (position !== undefined) return store.versionAt(stream, position);
+  return Math.min(atVersion, store.head(stream).version);
 }
 
 async function foldToVersion(store: EventStore, actor: LoadedAggregate, stream: string, to: number): Promise<Folded> {

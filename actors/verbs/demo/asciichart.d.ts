@@ -1,0 +1,13 @@
+declare module "asciichart" {
+  interface PlotConfig {
+    height?: number;
+    colors?: string[];
+    format?: (value: number) => string;
+  }
+  const asciichart: {
+    plot(series: readonly (readonly number[])[], config?: PlotConfig): string;
+    blue: string;
+    green: string;
+  };
+  export default asciichart;
+}

@@ -1,0 +1,77 @@
+/** Random commands of any aggregate, made from its schemas: from small pools, so that they meet one another. */
+import fc from "fast-check";
+import type { Schemas } from "retrace";
+import { z } from "zod";
+
+/** A command as it comes in from outside. It mostly fits its schema. */
+export interface RawCommand {
+  readonly type: string;
+  readonly data: unknown;
+}
+
+/** Commands of all types of one aggregate. The last ones are rare, because schemas list last what ends a life. */
+export function arbitraryCommand(schemas: Schemas): fc.Arbitrary<RawCommand> {
+  const types = Object.entries(schemas.commands);
+  const byType = types.map(([type, schema], index) => {
+    const jsonSchema = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }) as JsonSchema;
+    const arbitrary = arbitraryValue(jsonSchema).map((data) => ({ type, data }));
+    return { weight: (types.length - index) ** 2, arbitrary };
+  });
+  return fc.oneof(...byType);
+}
+
+interface JsonSchema {
+  readonly type?: string;
+  readonly enum?: readonly unknown[];
+  readonly const?: unknown;
+  readonly anyOf?: readonly JsonSchema[];
+  readonly oneOf?: readonly JsonSchema[];
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly required?: readonly string[];
+  readonly additionalProperties?: JsonSchema | boolean;
+  readonly items?: JsonSchema;
+  readonly minItems?: number;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly format?: string;
+}
+
+const anything = fc.constantFrom<unknown>("a", "b", 1, 0.5, true, null, { label: "a" }, ["a"]);
+
+function arbitraryValue(schema: JsonSchema): fc.Arbitrary<unknown> {
+  const alternatives = schema.anyOf ?? schema.oneOf;
+  if (schema.const !== undefined) return fc.constant(schema.const);
+  if (schema.enum !== undefined) return fc.constantFrom(...schema.enum);
+  if (alternatives !== undefined) return fc.oneof(...alternatives.map(arbitraryValue));
+  switch (schema.type) {
+    case "object":
+      return arbitraryObject(schema);
+    case "array":
+      return fc.array(arbitraryValue(schema.items ?? {}), { minLength: schema.minItems ?? 0, maxLength: 4 });
+    case "string":
+      return schema.format === "date-time"
+        ? fc.constantFrom("2026-01-01T00:00:00Z", "2026-01-02T01:00:00+01:00")
+        : fc.oneof({ weight: 4, arbitrary: fc.constant("a") }, fc.constantFrom("b", "constructor", "e1", "e2"));
+    case "integer":
+      return fc.integer({ min: schema.minimum ?? 0, max: Math.max(schema.minimum ?? 0, 0) + 4 });
+    case "number":
+      return fc.constantFrom(0, 0.25, 1, 2, 7);
+    case "boolean":
+      return fc.boolean();
+    case "null":
+      return fc.constant(null);
+    default:
+      return anything;
+  }
+}
+
+function arbitraryObject(schema: JsonSchema): fc.Arbitrary<unknown> {
+  const { properties, required = [], additionalProperties } = schema;
+  if (properties === undefined && typeof additionalProperties === "object") {
+    return fc.dictionary(fc.constantFrom("a", "b", "constructor"), arbitraryValue(additionalProperties), {
+      noNullPrototype: true,
+    });
+  }
+  const fields = Object.entries(properties ?? {}).map(([name, field]) => [name, arbitraryValue(field)] as const);
+  return fc.record(Object.fromEntries(fields), { requiredKeys: [...required], noNullPrototype: true });
+}

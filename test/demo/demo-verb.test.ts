@@ -1,0 +1,74 @@
+/** `retrace demo` as it is shown: on a runtime of its own, and on one that serves already. */
+import { existsSync, readdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { expect, test } from "vitest";
+import type { LineageNode } from "../../actors/verbs/demo/lineage.ts";
+import type { LoopSummary } from "../../actors/verbs/demo/loop.ts";
+import { startRuntime } from "../../actors/verbs/demo/runtime-child.ts";
+import { cli, root } from "../imports/built-cli.ts";
+import { tempDir } from "../support/temp.ts";
+
+function names(node: LineageNode): string[] {
+  return [node.name.split(" ")[0] as string, ...node.from.flatMap(names)];
+}
+
+function temporaryFolders(): string[] {
+  return readdirSync(tmpdir()).filter((name) => name.startsWith("retrace-demo-"));
+}
+
+test("people's labels make the model better, and the log proves all of it", async () => {
+  const { code, stdout, stderr } = await cli("demo", "--auto", "--json");
+  expect(stderr).toBe("");
+  expect(code).toBe(0);
+  const summary = JSON.parse(stdout) as LoopSummary & { durationMs: number };
+
+  expect(summary.accuracy.before).toBeGreaterThan(0.55);
+  expect(summary.accuracy.after).toBeGreaterThan(summary.accuracy.before);
+  expect(summary.labels.corrected).toBeGreaterThan(0);
+  expect(summary.dataset.rows).toBeGreaterThan(summary.labels.given);
+  expect(summary.losses.after.at(-1)).toBeLessThan(summary.losses.after[0] as number);
+  expect(summary.replay.different).toEqual([]);
+  expect(summary.replay.streams).toBeGreaterThan(summary.predictions.asked);
+  expect(new Set(names(summary.lineage))).toEqual(
+    new Set(["model", "training-run", "dataset", "feedback", "inference"]),
+  );
+  expect(summary.durationMs).toBeLessThan(60_000);
+});
+
+test("gives the same datasets and accuracies twice, on a log of its own and on one that is shared", async () => {
+  const data = tempDir("retrace-demo-test-");
+  const runtime = await startRuntime(root, `${data}/log`);
+  try {
+    const shared = await cli("demo", "--auto", "--json", "--nats", runtime.nats, "--data", `${data}/kept`);
+    const again = await cli("demo", "--auto", "--json", "--nats", runtime.nats, "--data", `${data}/kept`);
+    const own = await cli("demo", "--auto", "--json", "--data", `${data}/own`);
+    const summaries = [shared, again, own].map(({ stdout }) => JSON.parse(stdout) as LoopSummary);
+    for (const { dataset, accuracy, losses, replay } of summaries) {
+      expect(dataset.sha256).toBe(summaries[0]?.dataset.sha256);
+      expect(accuracy).toEqual(summaries[0]?.accuracy);
+      expect(losses).toEqual(summaries[0]?.losses);
+      expect(replay.different).toEqual([]);
+    }
+    expect(existsSync(`${data}/kept/artifacts`)).toBe(true);
+  } finally {
+    await runtime.stop();
+  }
+});
+
+test("tells the story in plain text where there is no terminal, and leaves nothing behind", async () => {
+  const before = temporaryFolders();
+  const { code, stdout } = await cli("demo", "--auto");
+  expect(code).toBe(0);
+  for (const word of ["dataset", "training", "model", "inference", "feedback", "loss by step", "└─", "every state"]) {
+    expect(stdout).toContain(word);
+  }
+  expect(stdout).not.toContain("\u001b");
+  expect(temporaryFolders()).toEqual(before);
+});
+
+test("asks nobody where there is no terminal", async () => {
+  const { code, stdout, stderr } = await cli("demo");
+  expect(code).toBe(2);
+  expect(stdout).toBe("");
+  expect(stderr).toContain("--auto");
+});
