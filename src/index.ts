@@ -27,9 +27,11 @@ export type {
   Upcaster,
   VersionedSchema,
 } from "./core/schema.ts";
+export { type Clock, systemClock } from "./runtime/clock.ts";
 export { builtInActors, type LoadedActors, loadActors } from "./runtime/loader.ts";
 export { createRuntime, type Runtime, type RuntimeOptions } from "./runtime/runtime.ts";
 export { type LmdbOptions, openLmdbStore } from "./store/lmdb.ts";
 export { openMemoryStore } from "./store/memory.ts";
 export { type AsOf, type Client, type ConnectOptions, connect, type SendOptions } from "./wire/client.ts";
+export { type BrokerAddress, openConnection } from "./wire/connection.ts";
 export type { CommandReply, EventsReply, HistoryReply, StateReply, WireState } from "./wire/replies.ts";

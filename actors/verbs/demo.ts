@@ -46,7 +46,7 @@ async function demo(options: DemoOptions, tools: VerbTools): Promise<void> {
     if (summary.replay.different.length > 0) tools.exitCode(1);
   } catch (error) {
     if (!(error instanceof DemonstrationStopped)) throw error;
-    console.error(`error: ${error.message}`);
+    console.error(`\nerror: ${error.message}`);
     tools.exitCode(1);
   }
 }

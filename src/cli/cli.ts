@@ -1,11 +1,12 @@
 /** The program: every verb of the runtime, the verbs of the domain, and what an error means for the exit status. */
 import { Command as CliCommand, CommanderError } from "commander";
 import { Fault, StartRefused } from "../core/fault.ts";
-import { builtInActors, loadVerbs } from "../runtime/loader.ts";
+import { builtInActors } from "../runtime/loader.ts";
 import { registerCatalog } from "./catalog.ts";
 import { registerEvents } from "./events.ts";
 import { registerHealth } from "./health.ts";
 import { registerHistory } from "./history.ts";
+import { loadVerbs } from "./load-verbs.ts";
 import { packageVersion } from "./package.ts";
 import { registerSend } from "./send.ts";
 import { registerStart } from "./start.ts";

@@ -18,6 +18,7 @@ export interface VersionedSchema<Schema extends z.ZodType = z.ZodType> {
 /** A bare zod schema is version 1. */
 export type EventSchema = z.ZodType | VersionedSchema;
 
+/** What one aggregate takes and emits: a zod schema for each command, a schema with its version for each event. */
 export interface Schemas {
   readonly commands: Readonly<Record<string, z.ZodType>>;
   readonly events: Readonly<Record<string, EventSchema>>;

@@ -4,13 +4,13 @@
  */
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { basename, join, resolve } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { z } from "zod";
-import type { Verb } from "../cli/verb.ts";
 import type { Aggregate } from "../core/aggregate.ts";
 import { checkAggregate, checkCategories } from "../core/check-aggregate.ts";
 import { StartRefused } from "../core/fault.ts";
+import { defaultExport, filesIn, nameOf } from "./actor-files.ts";
 
 /** An aggregate that has passed the rules, with the fingerprint under which its snapshots are valid. */
 export interface LoadedAggregate {
@@ -67,21 +67,6 @@ export function takeAggregates(aggregates: readonly Aggregate[]): LoadedActors {
   };
 }
 
-/** The verbs of the folders, for the command line. A broken file is named, and the others still load. */
-export async function loadVerbs(folders: readonly string[], onProblem: (problem: string) => void): Promise<Verb[]> {
-  const verbs: Verb[] = [];
-  for (const file of distinct(folders).flatMap((folder) => filesIn(join(folder, "verbs")))) {
-    const verb = await defaultExport(file);
-    if (isVerb(verb) && verb.name === nameOf(file)) verbs.push(verb);
-    else onProblem(`${file}: ${typeof verb === "string" ? verb : "does not export a verb named like the file"}`);
-  }
-  return verbs;
-}
-
-function isVerb(value: unknown): value is Verb {
-  return typeof value === "object" && value !== null && (value as { kind?: unknown }).kind === "verb";
-}
-
 function distinct(folders: readonly string[]): string[] {
   return [...new Set(folders.map((folder) => resolve(folder)))];
 }
@@ -90,18 +75,6 @@ function refuseOn(problems: readonly string[]): void {
   if (problems.length === 0) return;
   const count = problems.length === 1 ? "a problem" : `${problems.length} problems`;
   throw new StartRefused(`the actors have ${count}:\n${problems.map((problem) => `  ${problem}`).join("\n")}`);
-}
-
-function filesIn(folder: string): string[] {
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => entry.isFile() && /\.(ts|js|mjs)$/.test(entry.name) && !/\.(d|test)\.ts$/.test(entry.name))
-    .map((entry) => join(folder, entry.name))
-    .sort();
-}
-
-function nameOf(file: string): string {
-  return basename(file).replace(/\.(ts|js|mjs)$/, "");
 }
 
 async function loadAggregate(file: string): Promise<Aggregate | string[]> {
@@ -116,27 +89,6 @@ async function loadAggregate(file: string): Promise<Aggregate | string[]> {
     problems.unshift(`category ${aggregate.category} is not the name of the file, ${nameOf(file)}`);
   }
   return problems.length > 0 ? problems : aggregate;
-}
-
-/** The default export of a file, or a sentence about why there is none. */
-async function defaultExport(file: string): Promise<unknown> {
-  try {
-    const loaded = (await importFile(file)) as { default?: unknown };
-    return loaded.default ?? "there is no default export";
-  } catch (error) {
-    return `cannot be loaded: ${(error as Error).message}`;
-  }
-}
-
-/** Node strips types by itself from 22.18; before that, jiti does. */
-async function importFile(file: string): Promise<unknown> {
-  try {
-    return await import(pathToFileURL(file).href);
-  } catch (error) {
-    if ((error as { code?: unknown }).code !== "ERR_UNKNOWN_FILE_EXTENSION") throw error;
-    const { createJiti } = await import("jiti");
-    return createJiti(import.meta.url).import(file);
-  }
 }
 
 function fingerprintOfFolder(folder: string): string {

@@ -15,6 +15,7 @@ export interface CommandAddress {
   readonly type: string;
 }
 
+/** `<prefix>.cmd.<category>.<id>.<CommandType>` */
 export function commandSubject(prefix: string, { category, id, type }: CommandAddress): string {
   return `${prefix}.cmd.${category}.${id}.${type}`;
 }
@@ -27,10 +28,12 @@ export function parseCommandSubject(prefix: string, subject: string): CommandAdd
   return isCategory(category) && isStreamId(id) && type.length > 0 ? { category, id, type } : undefined;
 }
 
+/** `<prefix>.evt.<category>.<id>.<EventType>` */
 export function eventSubject(prefix: string, category: string, id: string, type: string): string {
   return `${prefix}.evt.${category}.${id}.${type}`;
 }
 
+/** `<prefix>.qry.<name>` */
 export function querySubject(prefix: string, name: string): string {
   return `${prefix}.qry.${name}`;
 }

@@ -88,9 +88,11 @@ test("takes lines of a program, comments among them", () => {
   ]);
 });
 
-test("takes lines of a document without its code and tables", () => {
-  const text = "# A heading of it\n\n```ts\nconst hidden = true;\n```\n| a table | here |\n- and one more item\n";
-  expect(proseLines(text).map((line) => line.text)).toEqual(["# A heading of it", "- and one more item"]);
+test("takes lines of a document without its code, and the sentences of its tables", () => {
+  const text =
+    "# A heading of it\n\n```ts\nconst hidden = true;\n```\n| `a table` | says this in one cell |\n- and one more item\n";
+  const lines = proseLines(text).map((line) => line.text);
+  expect(lines).toEqual(["# A heading of it", "says this in one cell", "- and one more item"]);
 });
 
 test("balances the labels, whatever the order of the lines, and leaves out what is both", () => {

@@ -21,8 +21,11 @@ export interface Running {
 }
 
 /** Starts `retrace ...args`, without a terminal. */
-export function startCli(args: readonly string[]): Running {
-  const child = spawn(process.execPath, [`${root}/dist/src/main.js`, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+export function startCli(args: readonly string[], env: NodeJS.ProcessEnv = {}): Running {
+  const child = spawn(process.execPath, [`${root}/dist/src/main.js`, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...env },
+  });
   const ended = Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]).then(
     ([stdout, stderr, [code]]) => ({ code, stdout, stderr }),
   );

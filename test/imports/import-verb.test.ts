@@ -213,7 +213,8 @@ test("times that would lie in the future are not used", async () => {
   const file = write("future.txt", ["Fri Jan  1 00:00:00 2100", "step:1/1 train_loss:3 train_time:5ms"]);
   expect((await importLogs(file)).code).toBe(0);
   const [started] = await historyOf("future");
-  expect(started?.occurredAt).toBe(started?.recordedAt);
+  const ageMs = Date.parse(started?.recordedAt ?? "") - Date.parse(started?.occurredAt ?? "");
+  expect(Math.abs(ageMs)).toBeLessThan(10_000);
   expect(started?.data).toMatchObject({ environment: { timeZone: expect.stringContaining("future") } });
 });
 

@@ -80,6 +80,25 @@ describe("step lines", () => {
     ]);
   });
 
+  test("takes a second date, of a run that was started again, as a new start of the timer", () => {
+    const { steps, start } = read([
+      "Mon Mar  3 10:00:00 2025",
+      "step:1/3 train_time:1000ms",
+      "step:2/3 train_time:2000ms",
+      "Mon Mar  3 11:00:00 2025",
+      "step:2/3 train_time:500ms",
+      "Mon Mar  3 09:00:00 2025",
+      "step:3/3 train_time:1500ms",
+    ]);
+    expect(start.startedAt).toBe("2025-03-03T10:00:00.000Z");
+    expect(steps.map((step) => step.at?.slice(11, 23))).toEqual([
+      "10:00:01.000",
+      "10:00:02.000",
+      "11:00:00.500",
+      "11:00:02.000",
+    ]);
+  });
+
   test("ends at the last step with the last value of every metric and the time that the log claims", () => {
     expect(read(log).end).toEqual({
       finalMetrics: { val_loss: 8.5, train_loss: 8.25, train_time_ms: 110, step_avg_ms: 36.7, peak_memory_mib: 321 },

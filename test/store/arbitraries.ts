@@ -44,7 +44,7 @@ export const newEvent: fc.Arbitrary<NewEvent> = fc
     recorded: seconds,
     correlationId: fc.constantFrom("", "c1", "c2"),
     causationId: fc.constantFrom("", "k1"),
-    actor: fc.option(fc.record({ id: text, verified: fc.boolean() }), { nil: undefined }),
+    actor: fc.option(fc.record({ id: text, verified: fc.boolean() }, { noNullPrototype: true }), { nil: undefined }),
     traceparent: fc.option(text, { nil: undefined }),
   })
   .map(({ category, name, occurred, recorded, correlationId, causationId, actor, traceparent, id, ...fields }) => ({

@@ -10,7 +10,7 @@ import { at } from "../../src/testing/conformance/sample.ts";
 import { tempDir } from "../support/temp.ts";
 import { data, newEvent, text } from "./arbitraries.ts";
 
-const numRuns = Number(process.env["RETRACE_TORTURE_RUNS"] ?? 150);
+const numRuns = Number(process.env.RETRACE_TORTURE_RUNS ?? 150);
 const maxSeconds = 20;
 
 /** One step of work on a store; what it returns must be the same for every store. */
@@ -36,7 +36,11 @@ const draft: fc.Arbitrary<Draft> = fc.record({
   event: newEvent,
   ahead: fc.option(fc.constantFrom(1, 1, 1, 1, 2, 0, -1), { nil: undefined }),
 });
-const drafts = fc.array(draft, { maxLength: 6 });
+/** Many events of one stream at once, so that streams grow past the blocks of their index. */
+const growth = fc
+  .tuple(newEvent, fc.integer({ min: 20, max: 90 }))
+  .map(([event, count]) => Array.from({ length: count }, () => ({ event, ahead: undefined })));
+const drafts = fc.oneof({ weight: 5, arbitrary: fc.array(draft, { maxLength: 6 }) }, { weight: 1, arbitrary: growth });
 const finite = fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => value + 0);
 const keyPart = fc.oneof(fc.constantFrom("a", "b", "", 1, 2), text, fc.integer(), finite);
 const key: fc.Arbitrary<Key> = fc.array(keyPart, { minLength: 1, maxLength: 4 });
@@ -60,8 +64,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant("reopen" as const) }) },
 );
 
-const optional = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 1 });
-const number = fc.integer({ min: 0, max: 40 });
+const number = fc.oneof(fc.integer({ min: 0, max: 40 }), fc.integer({ min: 0, max: 400 }));
 const time = fc.integer({ min: -1, max: 21 }).map(at);
 const stream = fc
   .tuple(fc.constantFrom("a", "b", "a-b"), fc.constantFrom("1", "1-2", "2", "b-1", "none"))
@@ -69,7 +72,7 @@ const stream = fc
 
 /** A record of optional fields, those that are absent left out. */
 function some<T extends Record<string, unknown>>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }) {
-  return fc.record(fields, { requiredKeys: [] }) as fc.Arbitrary<Partial<T>>;
+  return fc.record(fields, { requiredKeys: [], noNullPrototype: true }) as fc.Arbitrary<Partial<T>>;
 }
 
 const look: fc.Arbitrary<Look> = fc.oneof(
@@ -92,6 +95,9 @@ const look: fc.Arbitrary<Look> = fc.oneof(
   fc
     .tuple(stream, time)
     .map(([name, time]) => named(`readStreamSince ${name} ${time}`, (store) => [...store.readStreamSince(name, time)])),
+  fc
+    .tuple(stream, number)
+    .map(([name, position]) => named(`versionAt ${name} ${position}`, (store) => store.versionAt(name, position))),
   stream.map((name) => named(`head ${name}`, (store) => store.head(name))),
   time.map((time) => named(`positionAt ${time}`, (store) => store.positionAt(time))),
   fc
@@ -161,7 +167,7 @@ test("lmdb does what the memory store does, whatever is done to both", async () 
     {
       seed: 20_260_101,
       numRuns,
-      interruptAfterTimeLimit: process.env["RETRACE_TORTURE_RUNS"] ? 3_600_000 : maxSeconds * 1_000,
+      interruptAfterTimeLimit: process.env.RETRACE_TORTURE_RUNS ? 3_600_000 : maxSeconds * 1_000,
     },
   );
 }, 3_600_000);

@@ -29,7 +29,7 @@ test("two processes that race for versions win each of them once, without gaps",
   await Promise.all(racers.map((racer) => racer.hasTold(2)));
   await Promise.all(racers.map((racer) => racer.ended));
 
-  const won = racers.flatMap((racer) => racer.told[1]?.["won"] as Won[]);
+  const won = racers.flatMap((racer) => racer.told[1]?.won as Won[]);
   const store = open(path);
   const log = [...store.readAll()].map(({ id, stream, version, position }) => ({ id, stream, version, position }));
   expect(won.sort((a, b) => a.position - b.position)).toEqual(log);
@@ -70,11 +70,12 @@ test("a subscription delivers what other processes append, between its own, each
   let own = 0;
   const ended = other.ended.then(() => true);
   while (!(await Promise.race([ended, delay(randomInt(3), false)]))) {
-    await appended(store, [sampleEvent("z-1", { version: (own += 1) })]);
+    own += 1;
+    await appended(store, [sampleEvent("z-1", { version: own })]);
   }
   await until(() => subscription.position === store.position(), "all have arrived");
 
-  const foreign = other.told.slice(1).flatMap((message) => message["events"] as { id: string; position: number }[]);
+  const foreign = other.told.slice(1).flatMap((message) => message.events as { id: string; position: number }[]);
   expect(foreign).toHaveLength(450);
   expect(own).toBeGreaterThan(10);
   expect(positions(delivered)).toEqual(range(1, 450 + own));

@@ -5,12 +5,13 @@ import { decodeEvent, encodeEvent, pack, unpack } from "../../src/store/record.t
 import { sampleEvent } from "../../src/testing/conformance/sample.ts";
 import { data, newEvent } from "./arbitraries.ts";
 
-test("decodes every event to what was encoded, at its position", () => {
-  const version = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
+test("decodes every event to what was encoded, at its position, with the position before it in its stream", () => {
+  const number = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
   fc.assert(
-    fc.property(newEvent, version, version, (event, version, position) => {
+    fc.property(newEvent, number, number, number, (event, version, position, previous) => {
       const stored = { ...event, version };
-      assert.deepEqual(decodeEvent(encodeEvent(stored), position), { ...stored, position });
+      const decoded = decodeEvent(encodeEvent(stored, previous), position);
+      assert.deepEqual(decoded, { event: { ...stored, position }, previous });
     }),
     { seed: 1, numRuns: 1_000 },
   );
@@ -33,7 +34,7 @@ test("tells apart ids that equal the command id, ids that do not, and what is ab
     { ...command, traceparent: "" },
   ]) {
     const event = { ...sampleEvent("a-1", { metadata }), version: 1 };
-    expect(decodeEvent(encodeEvent(event), 1)).toStrictEqual({ ...event, position: 1 });
+    expect(decodeEvent(encodeEvent(event, 0), 1).event).toStrictEqual({ ...event, position: 1 });
   }
 });
 
@@ -47,6 +48,6 @@ test("copies bytes out of what it unpacks from, because lmdb reads over it", () 
 
 test("refuses a time that it could not read back", () => {
   for (const field of ["occurredAt", "recordedAt"]) {
-    expect(() => encodeEvent({ ...sampleEvent("a-1"), version: 1, [field]: "soon" })).toThrow("not a time: soon");
+    expect(() => encodeEvent({ ...sampleEvent("a-1"), version: 1, [field]: "soon" }, 0)).toThrow("not a time: soon");
   }
 });

@@ -32,9 +32,7 @@ export interface TerminalStreams {
 }
 
 /** Asks on the terminal, from the first question on: `s` for source, `p` for prose, nothing to agree. */
-export function terminalLabeller(
-  { input, output }: TerminalStreams = { input: process.stdin, output: process.stdout },
-): Labeller {
+export function terminalLabeller({ input, output }: TerminalStreams): Labeller {
   let terminal: Terminal | undefined;
   return {
     actor: "human",

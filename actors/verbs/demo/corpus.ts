@@ -31,12 +31,18 @@ export function sourceLines(text: string): Line[] {
   return linesOf(text).map((line) => ({ text: line, label: "source", isComment: /^(?:\/\/|\/\*|\*)/.test(line) }));
 }
 
-/** The lines of a Markdown document, without its code blocks and tables. */
+/** The lines of a Markdown document, without its code blocks; of tables the sentences in their cells. */
 export function proseLines(text: string): Line[] {
-  const prose = text.replace(/^(```|~~~)[\s\S]*?^\1/gm, "");
+  const prose = text.replace(/^(```|~~~)[\s\S]*?^\1/gm, "").replace(/^\|.*$/gm, sentencesInRow);
   return linesOf(prose)
-    .filter((line) => !/^[|<[]/.test(line))
+    .filter((line) => !/^[<[]/.test(line))
     .map((line) => ({ text: line, label: "prose", isComment: false }));
+}
+
+/** The cells of at least four words, one a line. */
+function sentencesInRow(row: string): string {
+  const cells = row.split("|").map((cell) => cell.trim());
+  return cells.filter((cell) => cell.split(/\s+/).length >= 4).join("\n");
 }
 
 function linesOf(text: string): string[] {

@@ -7,7 +7,7 @@ import type { Client } from "retrace";
 import { terminalLabeller, truthfulLabeller } from "./ask.ts";
 import { type LoopSummary, runLoop } from "./loop.ts";
 import { packageRoot, readCorpus } from "./read-corpus.ts";
-import { startRuntime } from "./runtime-child.ts";
+import { type RuntimeChild, startRuntime } from "./runtime-child.ts";
 
 export { DemonstrationStopped } from "./stopped.ts";
 
@@ -18,8 +18,9 @@ export interface DemonstrateOptions {
   readonly auto?: boolean;
   /** A runtime that serves; without it, one is started and ended. */
   readonly nats?: string;
+  readonly prefix?: string;
   readonly data?: string;
-  /** Nothing is shown. */
+  /** Nothing is shown but the questions, on stderr. */
   readonly json?: boolean;
   /** Connects to the runtime, or to the one that serves at `nats`. */
   readonly connect: (nats: string | undefined) => Promise<Client>;
@@ -36,19 +37,19 @@ export async function demonstrate(options: DemonstrateOptions): Promise<Demonstr
   const startedMs = Date.now();
   const data = options.data === undefined ? await mkdtemp(join(tmpdir(), "retrace-demo-")) : resolve(options.data);
   const isOwn = options.nats === undefined;
-  const runtime = isOwn ? await startRuntime(packageRoot(), data) : undefined;
+  const isOwnLog = isOwn && options.data === undefined;
+  let runtime: RuntimeChild | undefined;
+  let client: Client | undefined;
   try {
-    const client = await options.connect(runtime?.nats);
-    try {
-      const summary = await tellLoop(client, { ...options, data, isOwn });
-      const durationMs = Date.now() - startedMs;
-      return { summary: { ...summary, durationMs }, sentence: sentenceOf(summary, durationMs) };
-    } finally {
-      await client.close();
-    }
+    if (isOwn) runtime = await startRuntime(packageRoot(), data, options.prefix);
+    client = await options.connect(runtime?.nats);
+    const summary = await tellLoop(client, { ...options, data, isOwnLog });
+    const durationMs = Date.now() - startedMs;
+    return { summary: { ...summary, durationMs }, sentence: sentenceOf(summary, durationMs) };
   } finally {
+    await client?.close();
     await runtime?.stop();
-    if (options.data === undefined && isOwn) await rm(data, { recursive: true, force: true });
+    if (isOwnLog) await rm(data, { recursive: true, force: true });
   }
 }
 
@@ -56,14 +57,15 @@ interface Stage {
   readonly auto?: boolean;
   readonly json?: boolean;
   readonly data: string;
-  readonly isOwn: boolean;
+  readonly isOwnLog: boolean;
 }
 
-async function tellLoop(client: Client, { auto, json, data, isOwn }: Stage): Promise<LoopSummary> {
+async function tellLoop(client: Client, { auto, json, data, isOwnLog }: Stage): Promise<LoopSummary> {
   const say = (text: string) => {
     if (json !== true) process.stdout.write(`${text}\n`);
   };
-  const labeller = auto === true ? truthfulLabeller() : terminalLabeller();
+  const output = json === true ? process.stderr : process.stdout;
+  const labeller = auto === true ? truthfulLabeller() : terminalLabeller({ input: process.stdin, output });
   try {
     say(pc.bold("A classifier learns to tell source lines from prose lines"));
     const summary = await runLoop({
@@ -71,7 +73,7 @@ async function tellLoop(client: Client, { auto, json, data, isOwn }: Stage): Pro
       corpus: await readCorpus(packageRoot()),
       labeller,
       artifacts: join(data, "artifacts"),
-      isOwnLog: isOwn,
+      isOwnLog,
       tell: (step, sentence) => say(`  ${pc.cyan(step.padEnd(10))}${sentence}`),
     });
     const curves = [

@@ -2,14 +2,14 @@
  * The continuous-learning loop, told step by step: data, training, model, predictions, labels, data again. Everything
  * it knows of the runtime is the client.
  */
-import type { Client, LogFilter } from "retrace";
+import type { Client } from "retrace";
 import { keep } from "./artifacts.ts";
 import type { Labeller } from "./ask.ts";
 import { type Conversation, converse } from "./conversation.ts";
-import { balanced, type Line, split } from "./corpus.ts";
+import { balanced, type Line, type Split, split } from "./corpus.ts";
 import { type LineageNode, lineageOfModel } from "./lineage.ts";
 import { collectLog } from "./log.ts";
-import { flagUncertain, labelLines, predictLines, threshold } from "./predict-lines.ts";
+import { flagUncertain, type Labelled, labelLines, predictLines, threshold } from "./predict-lines.ts";
 import type { Corpus } from "./read-corpus.ts";
 import { type Replay, replay } from "./replay.ts";
 import { DemonstrationStopped } from "./stopped.ts";
@@ -56,64 +56,81 @@ const shownFeedback = 3;
 
 /** Goes round once. */
 export async function runLoop(input: LoopInput): Promise<LoopSummary> {
-  const { client, corpus, labeller, artifacts, tell } = input;
-  const conversation = converse(client);
-  const { training, pool, heldOut } = split(linesFrom(corpus));
+  const lines = split(linesFrom(input.corpus));
+  const loop: Loop = { ...input, ...lines, conversation: converse(input.client) };
+  const [first, before] = await learnFromFiles(loop);
+  const labelled = await askPeople(loop, before);
+  const [second, after] = await learnFromPeople(loop, { first, before, position: labelled.position });
 
-  const firstRows = training.map(({ text, label }) => ({ text, label, weight: 1 }));
-  const first = await ingest(conversation, trainingSet(firstRows), input);
-  tell("dataset", `@1: ${firstRows.length} lines of ${corpus.files} files, sha256 ${first.set.sha256.slice(0, 12)}`);
+  const { correlationId, ids } = loop.conversation;
+  const walk = { client: input.client, correlationId, maxFeedback: shownFeedback };
+  const { rows, sha256 } = second.set;
+  return {
+    correlationId,
+    dataset: { id: ids.dataset, position: labelled.position, rows: rows.length, sha256 },
+    predictions: { asked: lines.pool.length, flagged: labelled.flagged },
+    labels: { given: labelled.given, corrected: labelled.corrected },
+    heldOutLines: lines.heldOut.length,
+    accuracy: { before: before.accuracy, after: after.accuracy },
+    losses: { before: before.losses, after: after.losses },
+    lineage: await lineageOfModel(walk, ids.model, after.version),
+    replay: await replay(input.client, input.isOwnLog ? {} : { correlationId }),
+  };
+}
+
+/** What every part of the loop works with. */
+interface Loop extends LoopInput, Split {
+  readonly conversation: Conversation;
+}
+
+/** A training set as it is in the log. */
+type RecordedSet = Pick<Training, "set" | "datasetPosition">;
+
+async function learnFromFiles(loop: Loop): Promise<[RecordedSet, TrainedVersion]> {
+  const { conversation, training, corpus, tell } = loop;
+  const first = await ingest(loop, trainingSet(training.map(({ text, label }) => ({ text, label, weight: 1 }))));
+  tell("dataset", `@1: ${first.set.rows.length} lines of ${corpus.files} files, sha256 ${short(first.set)}`);
 
   await conversation.send({ category: "model", id: conversation.ids.model }, "CreateModel", {
     name: "line classifier",
     description: "tells source lines from prose lines",
   });
-  const before = await trainVersion(conversation, { ...first, version: "1", heldOut, artifacts });
+  const before = await trainVersion(conversation, { ...loop, ...first, version: "1" });
   await approve(conversation, before, "the first version");
-  tell("training", trainingSentence(before));
-  tell("model", `@1: ${accuracySentence(before, heldOut)}`);
+  tellVersion(loop, before);
+  return [first, before];
+}
 
-  const predicted = await predictLines(conversation, before, pool);
-  const flagged = await flagUncertain(conversation, predicted);
+async function askPeople(loop: Loop, before: TrainedVersion): Promise<Labelled & { flagged: number; given: number }> {
+  const { conversation, pool, labeller, tell } = loop;
+  const flagged = await flagUncertain(conversation, await predictLines(conversation, before, pool));
   tell(
     "inference",
-    `${predicted.length} new lines asked, ${flagged.length} less than ${threshold * 100} % sure: flagged`,
+    `${pool.length} new lines asked, ${flagged.length} less than ${Math.round(threshold * 100)} % sure: flagged`,
   );
   const asked = flagged.slice(0, maxLabels);
-  if (asked.length === 0)
-    throw new DemonstrationStopped("the first model is sure of every line: there is nothing to learn from people");
-  const labels = await labelLines(conversation, asked, labeller);
-  tell("feedback", `${asked.length} lines labelled by ${labeller.actor}, ${labels.corrected} of them corrected`);
+  if (asked.length === 0) throw new DemonstrationStopped("the first model is sure of every line: nobody can help it");
+  const labelled = await labelLines(conversation, asked, labeller);
+  tell("feedback", `${asked.length} lines labelled by ${labeller.actor}, ${labelled.corrected} of them corrected`);
+  return { ...labelled, flagged: flagged.length, given: asked.length };
+}
 
-  const second = await rebuild(conversation, first, labels.position, artifacts);
-  tell(
-    "dataset",
-    `@2 as of position ${labels.position}, built twice alike: ${second.set.rows.length} lines, sha256 ${second.set.sha256.slice(0, 12)}`,
-  );
-  const after = await trainVersion(conversation, { ...second, version: "2", heldOut, artifacts });
-  await judge(conversation, before, after);
-  tell("training", trainingSentence(after));
-  tell("model", `@2: ${accuracySentence(after, heldOut)}`);
+interface FirstRound {
+  readonly first: RecordedSet;
+  readonly before: TrainedVersion;
+  /** The position of the log up to which people's labels count. */
+  readonly position: number;
+}
 
-  const walk = { client, correlationId: conversation.correlationId, maxFeedback: shownFeedback };
-  const lineage = await lineageOfModel(walk, conversation.ids.model, after.version);
-  const whole: LogFilter = input.isOwnLog ? {} : { correlationId: conversation.correlationId };
-  return {
-    correlationId: conversation.correlationId,
-    dataset: {
-      id: conversation.ids.dataset,
-      position: labels.position,
-      rows: second.set.rows.length,
-      sha256: second.set.sha256,
-    },
-    predictions: { asked: predicted.length, flagged: flagged.length },
-    labels: { given: asked.length, corrected: labels.corrected },
-    heldOutLines: heldOut.length,
-    accuracy: { before: before.accuracy, after: after.accuracy },
-    losses: { before: before.losses, after: after.losses },
-    lineage,
-    replay: await replay(client, whole),
-  };
+async function learnFromPeople(loop: Loop, round: FirstRound): Promise<[RecordedSet, TrainedVersion]> {
+  const { conversation, tell } = loop;
+  const second = await rebuild(loop, round);
+  const size = `${second.set.rows.length} lines, sha256 ${short(second.set)}`;
+  tell("dataset", `@2 as of position ${round.position}, built twice alike: ${size}`);
+  const after = await trainVersion(conversation, { ...loop, ...second, version: "2" });
+  await judge(conversation, round.before, after);
+  tellVersion(loop, after);
+  return [second, after];
 }
 
 function linesFrom(corpus: Corpus): Line[] {
@@ -122,14 +139,11 @@ function linesFrom(corpus: Corpus): Line[] {
   throw new DemonstrationStopped(`${lines.length} usable lines in ${corpus.files} files are too few to learn from`);
 }
 
-/** A training set as it is in the log. */
-type RecordedSet = Pick<Training, "set" | "datasetPosition">;
-
-async function ingest(conversation: Conversation, set: TrainingSet, input: LoopInput): Promise<RecordedSet> {
+async function ingest({ conversation, artifacts, corpus }: Loop, set: TrainingSet): Promise<RecordedSet> {
   const dataset = { category: "dataset", id: conversation.ids.dataset };
-  const contentRef = await keep(input.artifacts, set.jsonl, "application/jsonl");
+  const contentRef = await keep(artifacts, set.jsonl, "application/jsonl");
   await conversation.send(dataset, "IngestData", {
-    source: { kind: "the files of this package", files: input.corpus.files },
+    source: { kind: "the files of this package", files: corpus.files },
     contentRef,
     rowCount: set.rows.length,
     schema: { text: "string", label: ["source", "prose"], weight: "number" },
@@ -148,12 +162,7 @@ async function ingest(conversation: Conversation, set: TrainingSet, input: LoopI
 }
 
 /** Builds the second version from nothing but the first and the log up to `position`. */
-async function rebuild(
-  conversation: Conversation,
-  first: RecordedSet,
-  position: number,
-  artifacts: string,
-): Promise<RecordedSet> {
+async function rebuild({ conversation, artifacts }: Loop, { first, position }: FirstRound): Promise<RecordedSet> {
   const spec: TrainingSetSpec = { format: "jsonl", types: trainingSetTypes, humanWeight };
   const build = async () => {
     const filter = { types: spec.types, correlationId: conversation.correlationId };
@@ -187,11 +196,13 @@ async function approve(conversation: Conversation, { version }: TrainedVersion, 
   await conversation.send(model, "ApproveVersion", { version, approvers: ["demo"], reason });
 }
 
-function trainingSentence({ run, losses }: TrainedVersion): string {
+function tellVersion({ tell, heldOut }: Loop, { version, run, losses, accuracy }: TrainedVersion): void {
   const [from, to] = [losses[0] as number, losses.at(-1) as number];
-  return `${run}: ${losses.length} steps in ${hyperparameters.epochs} epochs, loss ${from.toFixed(2)} -> ${to.toFixed(2)}`;
+  const loss = `loss ${from.toFixed(2)} -> ${to.toFixed(2)}`;
+  tell("training", `${run}: ${losses.length} steps in ${hyperparameters.epochs} epochs, ${loss}`);
+  tell("model", `@${version}: ${(accuracy * 100).toFixed(1)} % of ${heldOut.length} held-out lines right`);
 }
 
-function accuracySentence({ accuracy }: TrainedVersion, heldOut: readonly Line[]): string {
-  return `${(accuracy * 100).toFixed(1)} % of ${heldOut.length} held-out lines right`;
+function short({ sha256 }: TrainingSet): string {
+  return sha256.slice(0, 12);
 }

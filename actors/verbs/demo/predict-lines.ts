@@ -21,7 +21,7 @@ export interface Labelled {
 }
 
 /** Below it a prediction is flagged. */
-export const threshold = 0.6;
+export const threshold = 0.7;
 
 /** Asks the model about each line. */
 export function predictLines(

@@ -17,11 +17,11 @@ const stopTimeoutMs = 15_000;
 const keptLogLines = 5;
 
 /** Starts `retrace start` of the package at `root` on a free port, and resolves when it can serve. */
-export async function startRuntime(root: string, data: string): Promise<RuntimeChild> {
+export async function startRuntime(root: string, data: string, prefix = "retrace"): Promise<RuntimeChild> {
   const main = join(root, "dist", "src", "main.js");
-  const child = spawn(process.execPath, [main, "start", "--port", "0", "--data", data], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const args = [main, "start", "--port", "0", "--data", data, "--prefix", prefix];
+  const { RETRACE_NATS: _, ...env } = process.env;
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"], env });
   const stop = () => stopChild(child);
   const stopAtOnce = () => {
     child.kill("SIGTERM");

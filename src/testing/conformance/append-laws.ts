@@ -21,6 +21,7 @@ export function appendLaws(law: Law): void {
     assert.deepEqual([...store.readAll()], []);
     assert.deepEqual([...store.readStream("a-1")], []);
     assert.deepEqual([...store.readStreamSince("a-1", at(0))], []);
+    assert.equal(store.versionAt("a-1", 1), 0);
     assert.equal(store.positionAt(at(1_000)), 0);
     assert.equal(store.size().events, 0);
   });

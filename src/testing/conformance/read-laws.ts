@@ -61,6 +61,21 @@ export function readLaws(law: Law): void {
     );
   });
 
+  law("tells the version of a stream at a position of the log, inclusive", async ({ store }) => {
+    const streams = range(1, 400).map((i) => (i % 3 === 0 ? "b-1" : i % 100 === 50 ? "b-1-2" : "a-1"));
+    await appended(
+      store,
+      streams.map((stream) => sampleEvent(stream)),
+    );
+
+    for (const stream of ["a-1", "b-1", "b-1-2", "none-1"]) {
+      assert.deepEqual(
+        range(0, 401).map((position) => store.versionAt(stream, position)),
+        range(0, 401).map((position) => streams.slice(0, position).filter((name) => name === stream).length),
+      );
+    }
+  });
+
   law("reads the log by every filter alone and by all of them together", async ({ store }) => {
     await writeMixedLog(store);
     const log = [...store.readAll()];
@@ -99,12 +114,17 @@ export function readLaws(law: Law): void {
 
   law("goes on reading, in order and without a repeat, while others append", async ({ store }) => {
     await writeMixedLog(store);
+    await appended(
+      store,
+      range(1, 200).map(() => sampleEvent("l-1")),
+    );
     const readers: (() => Iterable<RecordedEvent>)[] = [
       () => store.readAll(),
       () => store.readAll({ categories: ["a", "b"], types: ["Made", "Kept"] }),
       () => store.readAll({ correlationId: "c1" }),
       () => store.readStream("a-1"),
       () => store.readStreamSince("a-1", at(0)),
+      () => store.readStream("l-1"),
     ];
     for (const reader of readers) {
       const before = positions(reader());
