@@ -1,4 +1,5 @@
 /** `retrace import`: history that was made elsewhere. */
+import { basename } from "node:path";
 import { type Client, type ClientOptions, defineVerb, Fault, type Progress, type VerbTools } from "retrace";
 import { type ImportOptions, importTrainingLog } from "./import/import-training-log.ts";
 import { ImportRefused } from "./import/refused.ts";
@@ -77,7 +78,7 @@ async function importOne(
       for (const { line, reason } of problems) console.error(`${file}:${line}: ${reason}`);
     },
     onTotal: (lines) => {
-      bar = tools.progress(file, lines);
+      bar = tools.progress(basename(file), lines);
     },
     onLines: (lines) => bar?.advance(lines),
   };

@@ -28,6 +28,8 @@ export interface RelayStatus {
 
 const minBackoffMs = 50;
 const maxBackoffMs = 2_000;
+/** Events that follow one another closely travel together: a batch costs the broker, and this thread, little more than one. */
+const lingerMs = 2;
 /** How often an idle relay looks whether the stream is still there. */
 const checkEveryMs = 1_000;
 
@@ -130,6 +132,7 @@ export class Relay {
       this.#position += published;
       for (const resolve of this.#onProgress.splice(0)) resolve();
     }
+    await delay(lingerMs, undefined, { ref: false });
   }
 
   /** Resolves when JetStream has everything up to `position`, or after `timeoutMs`. */

@@ -3,7 +3,7 @@
  * decode again what this process has just encoded.
  */
 import type { RecordedEvent } from "../core/message.ts";
-import type { LinkedEvent } from "./stream-index.ts";
+import type { LinkedEvent } from "./record.ts";
 
 const maxEvents = 8_192;
 const maxBytes = 32 * 1024 * 1024;

@@ -4,13 +4,18 @@
  */
 import { Packr } from "msgpackr";
 import type { Metadata, NewEvent, RecordedEvent } from "../core/message.ts";
-import type { LinkedEvent } from "./stream-index.ts";
 
 /** Bytes are copied out, because lmdb reads every value into one and the same buffer. */
 const packr = new Packr({ useRecords: false, copyBuffers: true });
 
 /** What `encodeEvent` needs: an event whose version is settled. */
 export type EventToStore = NewEvent & { readonly version: number };
+
+/** An event and the position of the one before it in its stream, 0 for the first. */
+export interface LinkedEvent {
+  readonly event: RecordedEvent;
+  readonly previous: number;
+}
 
 /** Plain data to bytes. */
 export function pack(value: unknown): Buffer {

@@ -9,14 +9,9 @@ import type { Database, RootDatabase } from "lmdb";
 import type { Head } from "../core/event-store.ts";
 import type { RecordedEvent } from "../core/message.ts";
 import type { LmdbKey } from "./lmdb-tables.ts";
+import type { LinkedEvent } from "./record.ts";
 
 const blockSize = 64;
-
-/** An event and the position of the one before it in its stream, 0 for the first. */
-export interface LinkedEvent {
-  readonly event: RecordedEvent;
-  readonly previous: number;
-}
 
 /** Heads, and entries at the ends of blocks. */
 export class StreamIndex {

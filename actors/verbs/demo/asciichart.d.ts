@@ -1,3 +1,4 @@
+/** The types of asciichart, as far as the demonstration uses it: the package has none. */
 declare module "asciichart" {
   interface PlotConfig {
     height?: number;

@@ -1,0 +1,302 @@
+/**
+ * A crash run: clients send commands while the runtime and its broker are killed with SIGKILL at random moments and started again; at
+ * the end the log, JetStream, the queries and the replies have to tell the same story. Free of vitest: `npm run torture` uses it too.
+ */
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { NatsConnection } from "@nats-io/nats-core";
+import { findNatsServer } from "../../src/broker/find-nats-server.ts";
+import { type NatsProcess, startNatsProcess } from "../../src/broker/nats-process.ts";
+import type { RecordedEvent } from "../../src/core/message.ts";
+import { assertStreamHolds } from "../support/event-messages.ts";
+import { eventually } from "../support/eventually.ts";
+import { freePort } from "../support/free-port.ts";
+import { type Random, seededRandom } from "../support/random.ts";
+import { connectRaw, queryRaw, relayCaughtUp } from "../support/raw-client.ts";
+import {
+  embeddedBrokerEnded,
+  embeddedBrokerPid,
+  type RuntimeProcess,
+  spawnRuntime,
+} from "../support/runtime-process.ts";
+import { storedEvents } from "../support/stored-events.ts";
+import { type Acknowledged, startWorkload, type Workload } from "./workload.ts";
+
+/** What to kill, how often, and where everything is kept. */
+export interface CrashRunOptions {
+  /** Empty; belongs to the run. */
+  readonly folder: string;
+  /** Processes to kill in all. */
+  readonly kills: number;
+  readonly seed: number;
+  /** Whose nats-server: the runtime's own, or one that the run starts on a fixed port and names with `--nats`. */
+  readonly broker: "embedded" | "external";
+  /** Told after every kill. */
+  readonly onKill?: (line: string) => void;
+}
+
+/** What a crash run did. */
+export interface CrashReport {
+  readonly seed: number;
+  readonly broker: CrashRunOptions["broker"];
+  readonly kills: Readonly<Record<Victim, number>>;
+  readonly commands: number;
+  readonly resent: number;
+  readonly repeated: number;
+  readonly durationMs: number;
+}
+
+type Victim = "runtime" | "nats" | "runtime while starting";
+
+/** The processes of one run. */
+interface Setting {
+  readonly options: CrashRunOptions;
+  readonly random: Random;
+  readonly dataDir: string;
+  readonly port: number;
+  readonly kills: Record<Victim, number>;
+  runtime: RuntimeProcess;
+  external: NatsProcess | undefined;
+}
+
+const patienceMs = 60_000;
+/** Killed after so many further acknowledgements, at most. */
+const maxBetweenKills = 600;
+
+/** Runs to the end. @throws Error, with the seed, when anything was lost, repeated, reordered or answered wrongly. */
+export async function crashRun(options: CrashRunOptions): Promise<CrashReport> {
+  const startedAt = performance.now();
+  const random = seededRandom(options.seed);
+  const setting = await setUp(options, random);
+  let workload: Workload | undefined;
+  try {
+    await setting.runtime.ready;
+    workload = await startWorkload({ url: urlOf(setting), random: random.fork() });
+    await killAgainAndAgain(setting, workload);
+    await within("every command is acknowledged", workload.finish());
+    await verify(setting, workload.acknowledged);
+    const { resent, repeated, acknowledged } = workload;
+    const { seed, broker } = options;
+    const durationMs = Math.round(performance.now() - startedAt);
+    return { seed, broker, kills: setting.kills, commands: acknowledged.length, resent, repeated, durationMs };
+  } catch (error) {
+    throw new Error(explain(setting, error as Error), { cause: error });
+  } finally {
+    await workload?.abort();
+    await setting.runtime.kill();
+    await setting.external?.kill();
+    await embeddedBrokerEnded(setting.dataDir);
+  }
+}
+
+async function setUp(options: CrashRunOptions, random: Random): Promise<Setting> {
+  const dataDir = join(options.folder, "data");
+  mkdirSync(dataDir, { recursive: true });
+  const port = await freePort();
+  const external = options.broker === "external" ? await startExternal(options.folder, port) : undefined;
+  const runtime = spawnRuntime(startOptions(options, dataDir, port));
+  const kills = { runtime: 0, nats: 0, "runtime while starting": 0 };
+  return { options, random, dataDir, port, kills, runtime, external };
+}
+
+function startOptions({ broker }: CrashRunOptions, dataDir: string, port: number) {
+  return broker === "external" ? { dataDir, nats: `nats://127.0.0.1:${port}` } : { dataDir, port };
+}
+
+async function startExternal(folder: string, port: number): Promise<NatsProcess> {
+  const { path: binary } = await findNatsServer();
+  return startNatsProcess({ binary, dataDir: join(folder, "nats"), port });
+}
+
+function urlOf({ port }: Setting): string {
+  return `nats://127.0.0.1:${port}`;
+}
+
+async function killAgainAndAgain(setting: Setting, workload: Workload): Promise<void> {
+  const { random, options, kills } = setting;
+  const total = (): number => kills.runtime + kills.nats + kills["runtime while starting"];
+  while (total() < options.kills) {
+    await moreAcknowledged(setting, workload, 1 + random.integer(maxBetweenKills));
+    await delay(random.integer(30));
+    const what = random.weighted({ runtime: 50, nats: 25, both: 15, "runtime while starting": 10 });
+    await strike(setting, what);
+    options.onKill?.(`${total()} kills (last: ${what}), ${workload.acknowledged.length} commands acknowledged`);
+  }
+  await moreAcknowledged(setting, workload, maxBetweenKills);
+}
+
+async function strike(setting: Setting, what: "runtime" | "nats" | "both" | "runtime while starting"): Promise<void> {
+  if (what === "nats") {
+    await killNats(setting);
+    await restartExternal(setting);
+    return;
+  }
+  if (what === "both") await killNats(setting);
+  await killRuntime(setting, "runtime");
+  if (what === "both") await restartExternal(setting);
+  startRuntime(setting);
+  if (what === "runtime while starting") {
+    await delay(setting.random.integer(700));
+    await killRuntime(setting, "runtime while starting");
+    startRuntime(setting);
+  }
+  await within("the runtime serves again", setting.runtime.ready);
+}
+
+async function killRuntime(setting: Setting, victim: Victim): Promise<void> {
+  const { code } = await setting.runtime.kill();
+  assert.equal(code, null, "the runtime runs until it is killed");
+  setting.kills[victim] += 1;
+}
+
+function startRuntime(setting: Setting): void {
+  const { options, dataDir, port } = setting;
+  setting.runtime = spawnRuntime(startOptions(options, dataDir, port));
+}
+
+async function killNats({ external, dataDir, kills }: Setting): Promise<void> {
+  if (external !== undefined) {
+    await external.kill();
+  } else {
+    const pid = await eventually("the embedded broker runs", () => embeddedBrokerPid(dataDir));
+    process.kill(pid, "SIGKILL");
+  }
+  kills.nats += 1;
+}
+
+/** The embedded broker is the runtime's to start again. */
+async function restartExternal(setting: Setting): Promise<void> {
+  if (setting.external === undefined) return;
+  setting.external = await startExternal(setting.options.folder, setting.port);
+}
+
+async function moreAcknowledged(setting: Setting, workload: Workload, count: number): Promise<void> {
+  const enough = workload.acknowledged.length + count;
+  await Promise.race([
+    eventually("more commands are acknowledged", () => workload.acknowledged.length >= enough, patienceMs),
+    workload.failed,
+    endedByItself(setting.runtime),
+  ]);
+}
+
+async function endedByItself(runtime: RuntimeProcess): Promise<never> {
+  const { code, signal } = await runtime.exited;
+  throw new Error(`the runtime ended by itself with ${signal ?? code}`);
+}
+
+async function within<T>(what: string, promise: Promise<T>): Promise<T> {
+  const patience = new AbortController();
+  const overdue = delay(patienceMs, undefined, { signal: patience.signal }).then(
+    () => {
+      throw new Error(`not within ${patienceMs / 1_000} s: ${what}`);
+    },
+    () => new Promise<never>(() => {}),
+  );
+  try {
+    return await Promise.race([promise, overdue]);
+  } finally {
+    patience.abort();
+  }
+}
+
+function explain({ options, runtime }: Setting, error: Error): string {
+  const { seed, broker, kills } = options;
+  const log = runtime.stderr().trimEnd().split("\n").slice(-10).join("\n");
+  return `crash run with seed ${seed}, ${kills} kills, ${broker} broker: ${error.message}\n${log}`;
+}
+
+/** Everything is quiet now: compares all that was told. Ends the runtime in good order on the way. */
+async function verify(setting: Setting, acknowledged: readonly Acknowledged[]): Promise<void> {
+  const nats = await connectRaw(urlOf(setting));
+  try {
+    const position = await relayCaughtUp(nats);
+    assert.equal(position, acknowledged.length, "one event for each acknowledged command");
+    const answered = await queriedEvents(nats);
+    await assertStreamHolds(nats, answered);
+    await assertHistories(nats, answered);
+    const { code } = await setting.runtime.stop();
+    assert.equal(code, 0, "the runtime ends in good order");
+    const stored = await storedEvents(setting.dataDir);
+    assert.deepEqual(answered, stored, "the query answers what is in the log");
+    assertLog(stored);
+    assertKept(stored, acknowledged);
+  } finally {
+    await nats.close();
+  }
+}
+
+async function queriedEvents(nats: NatsConnection): Promise<RecordedEvent[]> {
+  const events: RecordedEvent[] = [];
+  for (let afterPosition: number | null = 0; afterPosition !== null; ) {
+    const page: Page = await queryRaw<Page>(nats, "events", { afterPosition, limit: 1_000 });
+    events.push(...page.events);
+    afterPosition = page.next;
+  }
+  return events;
+}
+
+interface Page {
+  readonly events: readonly RecordedEvent[];
+  readonly next: number | null;
+}
+
+async function assertHistories(nats: NatsConnection, events: readonly RecordedEvent[]): Promise<void> {
+  for (const [stream, expected] of byStream(events)) {
+    const id = stream.slice("training-run-".length);
+    const history: RecordedEvent[] = [];
+    for (let fromVersion: number | null = 1; fromVersion !== null; ) {
+      const page: Page = await queryRaw<Page>(nats, "history", {
+        category: "training-run",
+        id,
+        fromVersion,
+        limit: 1_000,
+      });
+      history.push(...page.events);
+      fromVersion = page.next;
+    }
+    assert.deepEqual(history, expected);
+  }
+}
+
+function byStream(events: readonly RecordedEvent[]): Map<string, RecordedEvent[]> {
+  const streams = new Map<string, RecordedEvent[]>();
+  for (const event of events) streams.set(event.stream, [...(streams.get(event.stream) ?? []), event]);
+  return streams;
+}
+
+/** Positions and versions have no gap, ids are unique, time does not go back. */
+function assertLog(events: readonly RecordedEvent[]): void {
+  const versions = new Map<string, number>();
+  const ids = new Set<string>();
+  let recordedAt = "";
+  for (const [i, event] of events.entries()) {
+    const version = (versions.get(event.stream) ?? 0) + 1;
+    assert.deepEqual([event.position, event.version], [i + 1, version], `${event.stream}@${event.version}`);
+    assert.ok(event.recordedAt >= recordedAt, `the time of event ${event.position} goes back`);
+    versions.set(event.stream, version);
+    ids.add(event.id);
+    recordedAt = event.recordedAt;
+  }
+  assert.equal(ids.size, events.length, "event ids are unique");
+}
+
+/** Each acknowledged command is in the log exactly once, as its reply said; and nothing else is. */
+function assertKept(events: readonly RecordedEvent[], acknowledged: readonly Acknowledged[]): void {
+  const byCommand = new Map<string, RecordedEvent>();
+  for (const event of events) {
+    const { commandId } = event.metadata;
+    assert.ok(!byCommand.has(commandId), `${commandId} is in the log twice`);
+    byCommand.set(commandId, event);
+  }
+  for (const { command, reply } of acknowledged) {
+    const event = byCommand.get(command.commandId);
+    assert.ok(event !== undefined, `${command.commandId} was acknowledged and is lost`);
+    const { id, type, version, position, stream } = event;
+    assert.deepEqual(reply.events, [{ id, type, version, position }]);
+    assert.deepEqual([reply.stream, reply.version, reply.position], [stream, version, position]);
+    assert.deepEqual(event.data, command.data);
+  }
+  assert.equal(byCommand.size, acknowledged.length, "the log holds only what was acknowledged");
+}
