@@ -98,7 +98,10 @@ export interface EventStore extends TableReader {
   append(events: readonly NewEvent[], tx: Transaction): AppendResult;
   append(events: readonly NewEvent[]): Promise<AppendResult>;
 
-  /** Runs `fn`, which must be synchronous, in one serialisable transaction; a throw inside it undoes everything. */
+  /**
+   * Runs `fn` in one serialisable transaction; a throw inside it undoes everything. `fn` must not return a promise, and
+   * transactions do not nest: both are refused.
+   */
   withTransaction<T>(fn: (tx: Transaction) => T): Promise<T>;
 
   /** The position of the last event, 0 for an empty log. */
@@ -119,5 +122,6 @@ export interface EventStore extends TableReader {
 
   /** Of what the store occupies: figures for health. */
   size(): { readonly events: number; readonly bytes: number };
+  /** Ends all subscriptions and gives the store's resources back. */
   close(): Promise<void>;
 }

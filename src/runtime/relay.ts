@@ -1,6 +1,6 @@
 /**
  * The relay: brings every event of the log to JetStream, once, in order, at the sequence that equals its position.
- * It keeps no checkpoint of its own: where the stream ends is the checkpoint, and the log can fill any gap.
+ * It keeps no position of its own: where the stream ends is the checkpoint, and the log can fill any gap.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { EventStore, Subscription } from "../core/event-store.ts";
@@ -33,6 +33,20 @@ const lingerMs = 2;
 /** How often an idle relay looks whether the stream is still there. */
 const checkEveryMs = 1_000;
 
+/** The stream that a process relays to. */
+export interface RelayTarget {
+  readonly pid: number;
+  /** As in `StreamEnd`. */
+  readonly madeAt: string;
+}
+
+const targetKey = ["relay", "target"];
+
+/** Where the last relay on this store brought the events, and which process it was. */
+export function relayTarget(store: EventStore): RelayTarget | undefined {
+  return store.get("checkpoints", targetKey) as RelayTarget | undefined;
+}
+
 /** One relay; `run` it once. */
 export class Relay {
   readonly #options: RelayOptions;
@@ -61,7 +75,7 @@ export class Relay {
   /** Compares stream and log. @throws StreamRefused when the stream holds what this log does not. */
   async synchronise(): Promise<void> {
     const { store, stream } = this.#options;
-    const { lastSequence, lastEventId } = await stream.open();
+    const { lastSequence, lastEventId, madeAt, isHollow } = await stream.open();
     const [event] = lastSequence === 0 ? [] : store.readAll({ afterPosition: lastSequence - 1, limit: 1 });
     if (lastSequence > 0 && (event === undefined || (lastEventId !== undefined && event.id !== lastEventId))) {
       const what = event === undefined ? `only ${store.position()} events` : "another event there";
@@ -70,7 +84,25 @@ export class Relay {
           "or somebody else wrote to it. Restore the store, or delete the stream: it is rebuilt from the log",
       );
     }
+    if (isHollow) {
+      this.#options.log.warn(
+        { lastSequence },
+        "the JetStream stream has lost its messages; it is made again from the log",
+      );
+      await stream.remake();
+      await this.synchronise();
+      return;
+    }
+    await this.#announce(madeAt);
     this.#position = lastSequence;
+  }
+
+  /** Tells the other processes on this store where the events go. */
+  async #announce(madeAt: string): Promise<void> {
+    const { store } = this.#options;
+    const known = relayTarget(store);
+    if (known?.pid === process.pid && known.madeAt === madeAt) return;
+    await store.withTransaction((tx) => tx.put("checkpoints", targetKey, { pid: process.pid, madeAt }));
   }
 
   /** Relays until closed; whatever goes wrong is waited out and tried again from where the stream ends. */
@@ -107,7 +139,11 @@ export class Relay {
       if (isChecking) return;
       isChecking = true;
       try {
-        if (!(await stream.exists())) lost?.(new Error("the JetStream stream is gone; it is made again from the log"));
+        const relayed = this.#position;
+        const end = await stream.end();
+        if (end === undefined || end.isHollow || end.lastSequence < relayed) {
+          lost?.(new Error("the JetStream stream has lost events; they are brought back from the log"));
+        }
       } catch {
         // The broker is away; the next publish or the next check will tell.
       }

@@ -1,4 +1,5 @@
 /** The composition of a runtime: store, broker connection and actors become one thing that serves until closed. */
+import { setTimeout as delay } from "node:timers/promises";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Aggregate } from "../core/aggregate.ts";
 import type { EventStore } from "../core/event-store.ts";
@@ -17,7 +18,7 @@ import { eventsQuery, historyQuery } from "./queries/events.ts";
 import { healthQuery } from "./queries/health.ts";
 import type { Query } from "./queries/query.ts";
 import { stateQuery } from "./queries/state.ts";
-import { Relay, type RelayStatus } from "./relay.ts";
+import { Relay, type RelayStatus, relayTarget } from "./relay.ts";
 import { Tick } from "./tick.ts";
 
 /** What a runtime is made of. The caller opens store and connection, and closes them after the runtime. */
@@ -48,6 +49,9 @@ export interface Runtime {
 }
 
 const sweepEveryMs = 10_000;
+/** Longer than a lease lasts that its process cannot renew any more. */
+const joinTimeoutMs = 5_000;
+const joinPollMs = 50;
 const dayMs = 24 * 60 * 60 * 1_000;
 
 /** Starts serving. @throws StartRefused with a sentence when the actors, the prefix or the event stream are not right. */
@@ -76,7 +80,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const load = () => ({ queued: tick.queued, liveActors: actors.size });
   const queries = [
     stateQuery({ store, aggregates }),
-    historyQuery(store),
+    historyQuery({ store, aggregates }),
     eventsQuery(store),
     healthQuery({ store, relay: () => background.relayStatus(), load }),
     catalogQuery(aggregates),
@@ -129,32 +133,47 @@ class Background {
   }
 
   async start(): Promise<void> {
-    let first: Relay | undefined;
     await this.#lease.start(
       () => {
-        first = new Relay(this.#options);
-        this.#relay = first;
-        if (this.#sweep !== undefined) void first.run();
+        this.#relay = new Relay(this.#options);
+        if (this.#sweep !== undefined) void this.#relay.run();
       },
       () => {
         void this.#relay?.close();
         this.#relay = undefined;
       },
     );
-    if (first !== undefined) await this.#synchroniseFirst(first);
+    try {
+      await this.#join();
+      await this.#relay?.synchronise();
+    } catch (error) {
+      await this.#lease.stop();
+      throw asRefusal(error);
+    }
+    void this.#relay?.run();
     this.#startSweep();
   }
 
-  /** A stream that is not this store's is refused before anything is served. */
-  async #synchroniseFirst(relay: Relay): Promise<void> {
-    try {
-      await relay.synchronise();
-    } catch (error) {
-      await this.#lease.stop();
-      if (error instanceof StreamRefused) throw new StartRefused(error.message);
-      throw new StartRefused(`JetStream cannot be used: ${(error as Error).message}. Is it enabled on this broker?`);
+  /**
+   * Where another process has the lease, its events go to a stream: resolves when that is the one on this broker, too,
+   * or when that process turns out to be gone.
+   */
+  async #join(): Promise<void> {
+    const { store, stream } = this.#options;
+    const giveUpAt = performance.now() + joinTimeoutMs;
+    while (this.#relay === undefined) {
+      const { holder } = this.#lease;
+      const target = relayTarget(store);
+      const isAnnounced = target !== undefined && target.pid === holder;
+      if (isAnnounced && target.madeAt === (await stream.end())?.madeAt) return;
+      if (performance.now() > giveUpAt) {
+        throw new StartRefused(
+          `the data folder is in use by retrace process ${holder} with another broker; stop it, use another --data, ` +
+            "or name its broker with --nats URL.",
+        );
+      }
+      await delay(joinPollMs);
     }
-    void relay.run();
   }
 
   #startSweep(): void {
@@ -175,8 +194,9 @@ class Background {
   async relayStatus(): Promise<RelayStatus> {
     if (this.#relay !== undefined) return this.#relay.status;
     try {
-      const { lastSequence } = await this.#options.stream.open();
-      return { status: "relaying", position: lastSequence, reason: `done by process ${this.#lease.holder}` };
+      const end = await this.#options.stream.end();
+      const reason = `done by process ${this.#lease.holder}`;
+      return { status: end === undefined ? "waiting" : "relaying", position: end?.lastSequence ?? 0, reason };
     } catch (error) {
       return { status: "waiting", position: 0, reason: (error as Error).message };
     }
@@ -190,4 +210,12 @@ class Background {
     await this.#lease.stop().catch(() => {});
     return isDrained;
   }
+}
+
+/** A stream that is not this store's, or a broker without streams, is refused before anything is served. */
+function asRefusal(error: unknown): StartRefused {
+  if (error instanceof StartRefused) return error;
+  const { message } = error as Error;
+  if (error instanceof StreamRefused) return new StartRefused(message);
+  return new StartRefused(`JetStream cannot be used: ${message}. Is it enabled on this broker?`);
 }

@@ -4,7 +4,7 @@
  * One writer at a time, across processes too, makes positions gapless and appends serialisable; a transaction has been
  * synced to disk when `transactionSync` returns.
  */
-import { closeSync, existsSync, mkdirSync, openSync, readSync, statfsSync, statSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type Database, open, type RootDatabase } from "lmdb";
 import type {
@@ -23,8 +23,10 @@ import type {
 import { Fault } from "../core/fault.ts";
 import type { NewEvent, RecordedEvent } from "../core/message.ts";
 import { matches } from "./filter.ts";
+import { assertReadable, assertRoom, bytesToOpen, bytesToWrite, isStorageError, storeFault } from "./lmdb-file.ts";
 import { LmdbTables } from "./lmdb-tables.ts";
-import { type RecentEvent, RecentEvents } from "./recent.ts";
+import { type End, LmdbTransaction } from "./lmdb-transaction.ts";
+import { RecentEvents } from "./recent.ts";
 import { decodeEvent, encodeEvent, type LinkedEvent, pack, unpack } from "./record.ts";
 import { StreamIndex } from "./stream-index.ts";
 import { Followers, subscribe } from "./subscription.ts";
@@ -43,13 +45,6 @@ export interface LmdbOptions {
 
 const format = 1;
 const fileName = "retrace.mdb";
-/** LMDB maps its lock file on opening; without room for it the process would die of a bus error. */
-const bytesToOpen = 16 * 1024 * 1024;
-/** LMDB survives a write that finds no room, but reporting it overruns a buffer, which may end the process later. */
-const bytesToWrite = 64 * 1024 * 1024;
-/** Where LMDB says that a file is its own, and what it says. */
-const magicOffset = 24;
-const magic = 0xbeefc0de;
 
 /** Opens or creates the store in a folder. @throws Fault STORE_UNAVAILABLE with a sentence that says what to do. */
 export function openLmdbStore(options: LmdbOptions): EventStore {
@@ -71,49 +66,6 @@ export function openLmdbStore(options: LmdbOptions): EventStore {
   } catch (error) {
     throw storeFault(error, path);
   }
-}
-
-function assertRoom(path: string, bytes: number): void {
-  const { bavail, bsize } = statfsSync(path);
-  if (bavail * bsize >= bytes) return;
-  throw new Fault("STORE_UNAVAILABLE", `the disk of ${path} is full: have at least ${bytes >> 20} MiB free`);
-}
-
-/** Opening a file that is not LMDB's would end the process with a segmentation fault. */
-function assertReadable(file: string): void {
-  if (!existsSync(file) || statSync(file).size === 0) return;
-  const start = Buffer.alloc(magicOffset + 4);
-  const descriptor = openSync(file, "r");
-  try {
-    readSync(descriptor, start);
-  } finally {
-    closeSync(descriptor);
-  }
-  if (start.readUInt32LE(magicOffset) === magic) return;
-  throw new Fault("STORE_UNAVAILABLE", `${file} is damaged or not a store: put a backup in its place`);
-}
-
-function storeFault(error: unknown, path: string): Fault {
-  if (error instanceof Fault) return error;
-  const { code, message } = error as { code?: unknown; message: string };
-  const reasons: Record<string, string> = {
-    EACCES: `${path} is not writable: give this user write access, or name another folder with --data`,
-    EROFS: `${path} is on a read-only file system: name another folder with --data`,
-    ENOSPC: `the disk of ${path} is full: free some space`,
-    ENOTDIR: `${path} is not a folder, or lies under a file: name another folder with --data`,
-    EEXIST: `${path} is a file, not a folder: name another folder with --data`,
-    13: `${path} is not writable: give this user write access, or name another folder with --data`,
-    30: `${path} is on a read-only file system: name another folder with --data`,
-    28: `the disk of ${path} is full: free some space`,
-    5: `the disk of ${path} is full or failing: free some space and check it`,
-  };
-  return new Fault("STORE_UNAVAILABLE", reasons[String(code)] ?? `the store in ${path} failed: ${message}`, {}, error);
-}
-
-/** The end of the whole log. */
-interface End {
-  readonly position: number;
-  readonly recordedAt: string;
 }
 
 class LmdbStore implements EventStore {
@@ -181,6 +133,7 @@ class LmdbStore implements EventStore {
     const appended: Appended[] = [];
     let { position, recordedAt } = tx.end;
     for (const event of events) {
+      assertFitsKeys(event);
       const head = heads.get(event.stream) ?? this.head(event.stream);
       const version = event.version ?? head.version + 1;
       if (version !== head.version + 1) {
@@ -371,6 +324,16 @@ class LmdbStore implements EventStore {
   }
 }
 
+/** A key holds 1,978 bytes, and each of these may need three. */
+const maxKeyText = 600;
+
+/** Before anything is put: a put that fails would leave half an append behind. */
+function assertFitsKeys({ stream, type, metadata }: NewEvent): void {
+  const { correlationId } = metadata;
+  if (Math.max(stream.length, type.length, correlationId.length) <= maxKeyText) return;
+  throw new Error(`${stream}, ${type} or ${correlationId} is longer than ${maxKeyText} characters`);
+}
+
 /** Positions only grow, so the put need not search. */
 const atEnd = { append: true } as unknown as number;
 
@@ -383,39 +346,4 @@ interface Appended extends LinkedEvent {
 function recordedEvent(event: NewEvent, version: number, position: number, recordedAt: string): RecordedEvent {
   const { id, stream, category, type, schemaVersion, data, occurredAt, metadata } = event;
   return { id, position, stream, category, version, type, schemaVersion, data, occurredAt, recordedAt, metadata };
-}
-
-/** What one transaction has read and written so far. */
-class LmdbTransaction implements Transaction {
-  isRunning = true;
-  end: End;
-  readonly appended: RecentEvent[] = [];
-  readonly #tables: LmdbTables;
-
-  constructor(tables: LmdbTables, end: End) {
-    this.#tables = tables;
-    this.end = end;
-  }
-
-  get(table: Table, key: Key): unknown {
-    return this.#tables.get(table, key);
-  }
-
-  scan(table: Table, range: KeyRange): Iterable<{ key: Key; value: unknown }> {
-    return this.#tables.scan(table, range);
-  }
-
-  put(table: Table, key: Key, value: unknown): void {
-    assertRunning(this.isRunning);
-    this.#tables.put(table, key, value);
-  }
-
-  delete(table: Table, key: Key): void {
-    assertRunning(this.isRunning);
-    this.#tables.delete(table, key);
-  }
-}
-
-function isStorageError(error: unknown): boolean {
-  return typeof (error as { code?: unknown }).code === "number";
 }

@@ -3,10 +3,13 @@ import { Packr } from "msgpackr";
 
 export const msgpackType = "application/msgpack";
 
-const packr = new Packr({ useRecords: false });
+/** Many encoders write every integer in 64 bits; "auto", which the library's types do not know, reads numbers where it can. */
+const packr = new Packr({ useRecords: false, int64AsType: "auto" as "number" });
 const textEncoder = new TextEncoder();
 const textDecoder = new TextDecoder("utf-8", { fatal: true });
 const maxDepth = 64;
+/** Written out, JSON escapes a surrogate only when it stands alone. */
+const unpairedSurrogate = /(?:^|[^\\])(?:\\\\)*\\ud[89a-f]/;
 
 /** One way to write bodies. */
 export interface Codec {
@@ -21,13 +24,20 @@ export const json: Codec = {
   encode: (value) => textEncoder.encode(JSON.stringify(value)),
   decode: (bytes) => {
     if (bytes.length === 0) return {};
+    let text: string;
     let value: unknown;
     try {
-      value = JSON.parse(textDecoder.decode(bytes));
+      text = textDecoder.decode(bytes);
+      value = JSON.parse(text);
     } catch {
       throw new Error("the body is not JSON in UTF-8");
     }
-    return checked(value);
+    checked(value);
+    // Only an escape can smuggle in half a character, which no store and no other language could give back.
+    if (text.includes("\\u") && unpairedSurrogate.test(JSON.stringify(value))) {
+      throw new Error("the body has an unpaired surrogate");
+    }
+    return value;
   },
 };
 
@@ -54,12 +64,19 @@ export function codecFor(contentType: string | undefined): Codec | undefined {
   return mediaType === msgpackType ? msgpack : undefined;
 }
 
-/** Refuses what no schema can see but later code would trip over: bottomless nesting and keys that are not fields. */
+/**
+ * Refuses what no schema can see but later code would trip over: bottomless nesting, keys that are not fields, and the
+ * values of MessagePack that JSON does not have.
+ */
 function checked(value: unknown, depth = 0): unknown {
   if (typeof value !== "object" || value === null) return value;
   if (depth >= maxDepth) throw new Error(`the body is nested deeper than ${maxDepth} levels`);
+  if (!Array.isArray(value) && Object.getPrototypeOf(value) !== Object.prototype) {
+    throw new Error("the body holds bytes, a time or an extension: only what JSON has can be a value");
+  }
   for (const key in value) {
-    if (key === "__proto__") throw new Error("the body has a field named __proto__");
+    // The MessagePack library gives the one name the other form.
+    if (key === "__proto__" || key === "__proto_") throw new Error("the body has a field named __proto__");
     const inner = (value as Record<string, unknown>)[key];
     if (typeof inner === "object" && inner !== null) checked(inner, depth + 1);
   }

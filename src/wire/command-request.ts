@@ -1,12 +1,13 @@
 /** From the bytes and headers of a request to a checked command: PROTOCOL.md, Commands. */
 import { hash } from "node:crypto";
 import type { MsgHdrs } from "@nats-io/nats-core";
+import { z } from "zod";
 import { Fault } from "../core/fault.ts";
 import type { Command, Metadata } from "../core/message.ts";
 import type { Schemas } from "../core/schema.ts";
-import { issuesOf } from "../core/schema.ts";
 import { streamName } from "../core/stream.ts";
-import { codecFor } from "./codec.ts";
+import { type Codec, codecFor } from "./codec.ts";
+import { schemaFault } from "./schema-fault.ts";
 import { type CommandAddress, parseCommandSubject } from "./subjects.ts";
 
 /** A command that has passed its schema, with where it goes and what it expects there. */
@@ -39,8 +40,10 @@ export interface RawRequest {
   readonly data: Uint8Array;
 }
 
-/** Bodies above this are refused; larger things belong into an object store. */
-export const maxBodyBytes = 256 * 1024;
+/** Bodies above this, as sent and as JSON, are refused; larger things belong into an object store. */
+const maxBodyBytes = 256 * 1024;
+/** A body can grow when it is written as JSON, to seven times at most: below this there is no need to look. */
+const maxBytesBeforeGrowth = maxBodyBytes / 8;
 const maxAheadMs = 5 * 60 * 1000;
 const maxHeaderLength = 256;
 
@@ -52,15 +55,10 @@ export function parseCommandRequest(raw: RawRequest, context: RequestContext): C
     throw invalid(`the subject must be ${shape}, the id 1 to 128 of A-Z a-z 0-9 _ - ~`, "subject");
   }
   const schema = commandSchema(address, context.schemas);
-  if (raw.data.length > maxBodyBytes) throw tooLarge(raw.data.length);
-  const body = decodeBody(raw);
+  const body = decodeBody(raw, "INVALID_COMMAND");
   const parsed = schema.safeParse(body);
-  if (!parsed.success) {
-    const issues = issuesOf(parsed.error);
-    const first = issues[0];
-    const summary = first === undefined ? "" : `: ${first.path === "" ? "body" : first.path}: ${first.message}`;
-    throw new Fault("INVALID_COMMAND", `${address.type} does not fit its schema${summary}`, { issues });
-  }
+  if (!parsed.success) throw schemaFault("INVALID_COMMAND", address.type, parsed.error);
+  if (raw.data.length > maxBytesBeforeGrowth) assertFits(Buffer.byteLength(JSON.stringify(parsed.data)));
   return withHeaders(address, parsed.data, raw.headers, context);
 }
 
@@ -78,23 +76,35 @@ function commandSchema({ category, type }: CommandAddress, all: ReadonlyMap<stri
   return schema;
 }
 
-function tooLarge(bytes: number): Fault {
+function assertFits(bytes: number): void {
+  if (bytes <= maxBodyBytes) return;
   const advice = "put it into the object store and send a reference {ref, sha256, bytes, mediaType}";
-  return new Fault("PAYLOAD_TOO_LARGE", `the body has ${bytes} bytes, ${maxBodyBytes} are allowed: ${advice}`, {
+  throw new Fault("PAYLOAD_TOO_LARGE", `the body has ${bytes} bytes, ${maxBodyBytes} are allowed: ${advice}`, {
     bytes,
     limit: maxBodyBytes,
   });
 }
 
-function decodeBody(raw: RawRequest): unknown {
-  const codec = codecFor(raw.headers?.get("Content-Type"));
-  if (codec === undefined)
-    throw invalid("Content-Type must be application/json or application/msgpack", "Content-Type");
+/** The body of a command or a query. @throws Fault `code`, or PAYLOAD_TOO_LARGE. */
+export function decodeBody(raw: RawRequest, code: "INVALID_COMMAND" | "INVALID_QUERY"): unknown {
+  assertFits(raw.data.length);
+  const codec = requestCodec(raw, code);
   try {
     return codec.decode(raw.data);
   } catch (error) {
-    throw invalid((error as Error).message, "");
+    throw invalid((error as Error).message, "", code);
   }
+}
+
+function requestCodec(raw: RawRequest, code: "INVALID_COMMAND" | "INVALID_QUERY"): Codec {
+  let codec: Codec | undefined;
+  try {
+    codec = codecFor(raw.headers?.get("Content-Type"));
+  } catch (error) {
+    throw invalid(`the headers cannot be read: ${(error as Error).message}`, "headers", code);
+  }
+  if (codec !== undefined) return codec;
+  throw invalid("Content-Type must be application/json or application/msgpack", "Content-Type", code);
 }
 
 function withHeaders(
@@ -137,13 +147,14 @@ function metadata(headers: MsgHdrs | undefined, commandId: string): Metadata {
   };
 }
 
-/** A header that is free text: 1 to 256 characters, none of them a control character. */
+/** A header that is free text: 1 to 256 characters of UTF-8, none of them a control character. */
 function headerText(headers: MsgHdrs | undefined, name: string): string | undefined {
   if (headers?.has(name) !== true) return undefined;
   const value = headers.get(name);
+  // What was no UTF-8 has come out as U+FFFD, and two ids must not become one that way.
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  if (value.length === 0 || value.length > maxHeaderLength || /[\u0000-\u001f\u007f]/.test(value)) {
-    throw invalid(`${name} must be 1 to ${maxHeaderLength} characters without control characters`, name);
+  if (value.length === 0 || value.length > maxHeaderLength || /[\u0000-\u001f\u007f\ufffd]/.test(value)) {
+    throw invalid(`${name} must be 1 to ${maxHeaderLength} characters of UTF-8 without control characters`, name);
   }
   return value;
 }
@@ -157,13 +168,13 @@ function expectedVersion(headers: MsgHdrs | undefined): number | undefined {
   throw invalid("Retrace-Expected-Version must be an integer from 0, no-stream or any", "Retrace-Expected-Version");
 }
 
-const isoTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
+const isoTime = z.iso.datetime({ offset: true });
 
 function occurredAt(headers: MsgHdrs | undefined, now: string): string {
   const name = "Retrace-Occurred-At";
   if (headers?.has(name) !== true) return now;
   const value = headers.get(name);
-  const time = isoTime.test(value) ? Date.parse(value) : Number.NaN;
+  const time = isoTime.safeParse(value).success ? Date.parse(value) : Number.NaN;
   if (Number.isNaN(time))
     throw invalid(`${name} must be an ISO 8601 time with a zone, like 2026-01-31T12:00:00Z`, name);
   if (time > Date.parse(now) + maxAheadMs) throw invalid(`${name} is more than 5 minutes in the future`, name);
@@ -177,6 +188,6 @@ function traceparent(headers: MsgHdrs): string | undefined {
   throw invalid("traceparent must follow W3C Trace Context: 00-<32 hex>-<16 hex>-<2 hex>", "traceparent");
 }
 
-function invalid(message: string, path: string): Fault {
-  return new Fault("INVALID_COMMAND", message, { issues: [{ path, message }] });
+function invalid(message: string, path: string, code: "INVALID_COMMAND" | "INVALID_QUERY" = "INVALID_COMMAND"): Fault {
+  return new Fault(code, message, { issues: [{ path, message }] });
 }

@@ -19,8 +19,10 @@ export interface EventStreamOptions {
 /** Where the stream ends. */
 export interface StreamEnd {
   readonly lastSequence: number;
-  /** `ce-id` of the last message, where there is one. */
-  readonly lastEventId: string | undefined;
+  /** When the stream was made: tells it from one of the same name on another broker. */
+  readonly madeAt: string;
+  /** It counts up to its last sequence, but its messages are gone: it cannot be filled, only made again. */
+  readonly isHollow: boolean;
 }
 
 /** The outcome of publishing a batch: published whole, or not at all because the stream ends elsewhere. */
@@ -47,25 +49,41 @@ export class EventStream {
   }
 
   /** Finds or makes the stream, and says where it ends. @throws Fault BUS_UNAVAILABLE, or a StreamRefused sentence. */
-  async open(): Promise<StreamEnd> {
-    const { nats, name, storeId } = this.#options;
-    const manager = await jetstreamManager(nats, { timeout: requestTimeoutMs, checkAPI: false });
-    const info = (await this.#info(manager)) ?? (await this.#create(manager));
-    const owner = info.config.metadata?.[metadataKey];
+  async open(): Promise<StreamEnd & { readonly lastEventId: string | undefined }> {
+    const manager = await this.#manager();
+    const end = this.#endOf((await this.#info(manager)) ?? (await this.#create(manager)));
+    return { ...end, lastEventId: await this.#lastEventId(manager, end.lastSequence) };
+  }
+
+  /** Where the stream ends, without making it; undefined when there is none. @throws as `open`. */
+  async end(): Promise<StreamEnd | undefined> {
+    const info = await this.#info(await this.#manager());
+    return info === undefined ? undefined : this.#endOf(info);
+  }
+
+  /** Deletes the stream and makes it anew, empty. */
+  async remake(): Promise<void> {
+    const manager = await this.#manager();
+    await manager.streams.delete(this.#options.name);
+    await this.#create(manager);
+  }
+
+  #manager(): Promise<JetStreamManager> {
+    return jetstreamManager(this.#options.nats, { timeout: requestTimeoutMs, checkAPI: false });
+  }
+
+  #endOf({ config, state, created }: StreamInfo): StreamEnd {
+    const { name, storeId } = this.#options;
+    const owner = config.metadata?.[metadataKey];
     if (owner !== storeId) {
       const whose = owner === undefined ? "was not made by Retrace" : `carries the events of store ${owner}`;
       throw new StreamRefused(
         `JetStream stream ${name} ${whose}, not of this store ${storeId}: use another --prefix, or delete the stream`,
       );
     }
-    const lastSequence = info.state.last_seq;
-    return { lastSequence, lastEventId: await this.#lastEventId(manager, lastSequence) };
-  }
-
-  /** Whether the stream is there, without making it. */
-  async exists(): Promise<boolean> {
-    const manager = await jetstreamManager(this.#options.nats, { timeout: requestTimeoutMs, checkAPI: false });
-    return (await this.#info(manager)) !== undefined;
+    // Where an age was set by hand, an empty stream is what was wanted.
+    const isHollow = state.messages === 0 && state.last_seq > 0 && config.max_age === 0;
+    return { lastSequence: state.last_seq, madeAt: created, isHollow };
   }
 
   async #info(manager: JetStreamManager): Promise<StreamInfo | undefined> {

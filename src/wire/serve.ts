@@ -1,9 +1,9 @@
 /** Serving requests on the broker: subscriptions on one side, plain functions on the other. */
 import type { Msg, NatsConnection, Subscription } from "@nats-io/nats-core";
 import { Fault } from "../core/fault.ts";
-import { type CommandRequest, parseCommandRequest, type RequestContext } from "./command-request.ts";
+import { type CommandRequest, decodeBody, parseCommandRequest, type RequestContext } from "./command-request.ts";
 import type { CommandReply } from "./replies.ts";
-import { replyCodec, respond, respondFault } from "./reply.ts";
+import { respond, respondFault } from "./reply.ts";
 
 /** Several runtimes on one broker share the requests. */
 const queue = "retrace";
@@ -21,9 +21,9 @@ export function serveCommands(server: CommandServer): Subscription {
   const take = (message: Msg): void => {
     try {
       const request = parseCommandRequest(message, server);
-      server.submit(request, (outcome) => reply(message, outcome, server.onBug));
+      server.submit(request, (outcome) => reply(server, message, outcome));
     } catch (error) {
-      reply(message, asFault(error, message, server.onBug), server.onBug);
+      reply(server, message, asFault(error, message, server.onBug));
     }
   };
   return server.nats.subscribe(`${server.prefix}.cmd.>`, {
@@ -48,10 +48,10 @@ export function serveQueries(server: QueryServer): Subscription {
   const start = `${server.prefix}.qry.`.length;
   const take = async (message: Msg): Promise<void> => {
     try {
-      const body = decodeQuery(message);
-      reply(message, await server.answer(message.subject.slice(start), body), server.onBug);
+      const body = decodeBody(message, "INVALID_QUERY");
+      reply(server, message, await server.answer(message.subject.slice(start), body));
     } catch (error) {
-      reply(message, asFault(error, message, server.onBug), server.onBug);
+      reply(server, message, asFault(error, message, server.onBug));
     }
   };
   return server.nats.subscribe(`${server.prefix}.qry.>`, {
@@ -62,26 +62,17 @@ export function serveQueries(server: QueryServer): Subscription {
   });
 }
 
-function decodeQuery(message: Msg): unknown {
-  try {
-    return replyCodec(message).decode(message.data);
-  } catch (error) {
-    const { message: text } = error as Error;
-    throw new Fault("INVALID_QUERY", text, { issues: [{ path: "", message: text }] });
-  }
-}
-
 function asFault(error: unknown, message: Msg, onBug: (error: unknown, subject: string) => void): Fault {
   if (error instanceof Fault) return error;
   onBug(error, message.subject);
   return new Fault("INTERNAL", "the request failed because of a bug; see the runtime's log");
 }
 
-/** A reply that cannot be sent (too large for the broker, connection gone) must not take the others down. */
-function reply(message: Msg, outcome: unknown, onBug: (error: unknown, subject: string) => void): void {
+/** A reply that cannot be sent (the connection is gone) must not take the others down. */
+function reply({ nats, onBug }: CommandServer | QueryServer, message: Msg, outcome: unknown): void {
   try {
     if (outcome instanceof Fault) respondFault(message, outcome);
-    else respond(message, outcome);
+    else respond(message, outcome, nats.info?.max_payload ?? Number.POSITIVE_INFINITY);
   } catch (error) {
     onBug(error, message.subject);
   }

@@ -1,5 +1,5 @@
 /** The subjects of PROTOCOL.md, under one prefix. */
-import { isCategory, isStreamId } from "../core/stream.ts";
+import { isStreamId } from "../core/stream.ts";
 
 export const defaultPrefix = "retrace";
 
@@ -20,12 +20,12 @@ export function commandSubject(prefix: string, { category, id, type }: CommandAd
   return `${prefix}.cmd.${category}.${id}.${type}`;
 }
 
-/** Reads `<prefix>.cmd.<category>.<id>.<Type>`; undefined when it has another shape or a malformed part. */
+/** Reads `<prefix>.cmd.<category>.<id>.<Type>`; undefined when it has another shape or a malformed id. */
 export function parseCommandSubject(prefix: string, subject: string): CommandAddress | undefined {
   const parts = subject.slice(prefix.length + ".cmd.".length).split(".");
   if (parts.length !== 3) return undefined;
   const [category, id, type] = parts as [string, string, string];
-  return isCategory(category) && isStreamId(id) && type.length > 0 ? { category, id, type } : undefined;
+  return isStreamId(id) ? { category, id, type } : undefined;
 }
 
 /** `<prefix>.evt.<category>.<id>.<EventType>` */

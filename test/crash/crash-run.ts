@@ -6,23 +6,19 @@ import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import type { NatsConnection } from "@nats-io/nats-core";
 import { findNatsServer } from "../../src/broker/find-nats-server.ts";
 import { type NatsProcess, startNatsProcess } from "../../src/broker/nats-process.ts";
-import type { RecordedEvent } from "../../src/core/message.ts";
-import { assertStreamHolds } from "../support/event-messages.ts";
 import { eventually } from "../support/eventually.ts";
 import { freePort } from "../support/free-port.ts";
 import { type Random, seededRandom } from "../support/random.ts";
-import { connectRaw, queryRaw, relayCaughtUp } from "../support/raw-client.ts";
 import {
   embeddedBrokerEnded,
   embeddedBrokerPid,
   type RuntimeProcess,
   spawnRuntime,
 } from "../support/runtime-process.ts";
-import { storedEvents } from "../support/stored-events.ts";
-import { type Acknowledged, startWorkload, type Workload } from "./workload.ts";
+import { assertOneStory } from "./one-story.ts";
+import { startWorkload, type Workload } from "./workload.ts";
 
 /** What to kill, how often, and where everything is kept. */
 export interface CrashRunOptions {
@@ -76,7 +72,10 @@ export async function crashRun(options: CrashRunOptions): Promise<CrashReport> {
     workload = await startWorkload({ url: urlOf(setting), random: random.fork() });
     await killAgainAndAgain(setting, workload);
     await within("every command is acknowledged", workload.finish());
-    await verify(setting, workload.acknowledged);
+    await assertOneStory(
+      { url: urlOf(setting), dataDir: setting.dataDir, runtime: setting.runtime },
+      workload.acknowledged,
+    );
     const { resent, repeated, acknowledged } = workload;
     const { seed, broker } = options;
     const durationMs = Math.round(performance.now() - startedAt);
@@ -205,98 +204,4 @@ function explain({ options, runtime }: Setting, error: Error): string {
   const { seed, broker, kills } = options;
   const log = runtime.stderr().trimEnd().split("\n").slice(-10).join("\n");
   return `crash run with seed ${seed}, ${kills} kills, ${broker} broker: ${error.message}\n${log}`;
-}
-
-/** Everything is quiet now: compares all that was told. Ends the runtime in good order on the way. */
-async function verify(setting: Setting, acknowledged: readonly Acknowledged[]): Promise<void> {
-  const nats = await connectRaw(urlOf(setting));
-  try {
-    const position = await relayCaughtUp(nats);
-    assert.equal(position, acknowledged.length, "one event for each acknowledged command");
-    const answered = await queriedEvents(nats);
-    await assertStreamHolds(nats, answered);
-    await assertHistories(nats, answered);
-    const { code } = await setting.runtime.stop();
-    assert.equal(code, 0, "the runtime ends in good order");
-    const stored = await storedEvents(setting.dataDir);
-    assert.deepEqual(answered, stored, "the query answers what is in the log");
-    assertLog(stored);
-    assertKept(stored, acknowledged);
-  } finally {
-    await nats.close();
-  }
-}
-
-async function queriedEvents(nats: NatsConnection): Promise<RecordedEvent[]> {
-  const events: RecordedEvent[] = [];
-  for (let afterPosition: number | null = 0; afterPosition !== null; ) {
-    const page: Page = await queryRaw<Page>(nats, "events", { afterPosition, limit: 1_000 });
-    events.push(...page.events);
-    afterPosition = page.next;
-  }
-  return events;
-}
-
-interface Page {
-  readonly events: readonly RecordedEvent[];
-  readonly next: number | null;
-}
-
-async function assertHistories(nats: NatsConnection, events: readonly RecordedEvent[]): Promise<void> {
-  for (const [stream, expected] of byStream(events)) {
-    const id = stream.slice("training-run-".length);
-    const history: RecordedEvent[] = [];
-    for (let fromVersion: number | null = 1; fromVersion !== null; ) {
-      const page: Page = await queryRaw<Page>(nats, "history", {
-        category: "training-run",
-        id,
-        fromVersion,
-        limit: 1_000,
-      });
-      history.push(...page.events);
-      fromVersion = page.next;
-    }
-    assert.deepEqual(history, expected);
-  }
-}
-
-function byStream(events: readonly RecordedEvent[]): Map<string, RecordedEvent[]> {
-  const streams = new Map<string, RecordedEvent[]>();
-  for (const event of events) streams.set(event.stream, [...(streams.get(event.stream) ?? []), event]);
-  return streams;
-}
-
-/** Positions and versions have no gap, ids are unique, time does not go back. */
-function assertLog(events: readonly RecordedEvent[]): void {
-  const versions = new Map<string, number>();
-  const ids = new Set<string>();
-  let recordedAt = "";
-  for (const [i, event] of events.entries()) {
-    const version = (versions.get(event.stream) ?? 0) + 1;
-    assert.deepEqual([event.position, event.version], [i + 1, version], `${event.stream}@${event.version}`);
-    assert.ok(event.recordedAt >= recordedAt, `the time of event ${event.position} goes back`);
-    versions.set(event.stream, version);
-    ids.add(event.id);
-    recordedAt = event.recordedAt;
-  }
-  assert.equal(ids.size, events.length, "event ids are unique");
-}
-
-/** Each acknowledged command is in the log exactly once, as its reply said; and nothing else is. */
-function assertKept(events: readonly RecordedEvent[], acknowledged: readonly Acknowledged[]): void {
-  const byCommand = new Map<string, RecordedEvent>();
-  for (const event of events) {
-    const { commandId } = event.metadata;
-    assert.ok(!byCommand.has(commandId), `${commandId} is in the log twice`);
-    byCommand.set(commandId, event);
-  }
-  for (const { command, reply } of acknowledged) {
-    const event = byCommand.get(command.commandId);
-    assert.ok(event !== undefined, `${command.commandId} was acknowledged and is lost`);
-    const { id, type, version, position, stream } = event;
-    assert.deepEqual(reply.events, [{ id, type, version, position }]);
-    assert.deepEqual([reply.stream, reply.version, reply.position], [stream, version, position]);
-    assert.deepEqual(event.data, command.data);
-  }
-  assert.equal(byCommand.size, acknowledged.length, "the log holds only what was acknowledged");
 }

@@ -29,20 +29,26 @@ export const data = fc.letrec<{ value: unknown }>((tie) => ({
   ),
 })).value;
 
+/** What events are about: few of each, so that they meet; some names begin alike. */
+export const categories = ["a", "b", "a-b"];
+export const names = ["1", "1-2", "2", "b-1"];
+export const types = ["Made", "MadeTwice", "Kept"];
+export const correlations = ["c1", "c2"];
+
 const seconds = fc.integer({ min: 0, max: 20 });
 
-/** Events of few streams, types, conversations and times, so that they meet. */
+/** Events of few streams, types, conversations and times. */
 export const newEvent: fc.Arbitrary<NewEvent> = fc
   .record({
     id: fc.uuid(),
-    category: fc.constantFrom("a", "b", "a-b"),
-    name: fc.constantFrom("1", "1-2", "2", "b-1"),
-    type: fc.constantFrom("Made", "MadeTwice", "Kept"),
+    category: fc.constantFrom(...categories),
+    name: fc.constantFrom(...names),
+    type: fc.constantFrom(...types),
     schemaVersion: fc.integer({ min: 1, max: 300 }),
     data,
     occurred: seconds,
     recorded: seconds,
-    correlationId: fc.constantFrom("", "c1", "c2"),
+    correlationId: fc.constantFrom("", ...correlations),
     causationId: fc.constantFrom("", "k1"),
     actor: fc.option(fc.record({ id: text, verified: fc.boolean() }, { noNullPrototype: true }), { nil: undefined }),
     traceparent: fc.option(text, { nil: undefined }),

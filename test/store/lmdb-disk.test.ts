@@ -1,4 +1,4 @@
-import { rmSync, statSync, writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { Fault } from "../../src/core/fault.ts";
@@ -105,37 +105,3 @@ interface Refused {
   readonly acknowledged: number;
   readonly readable: number;
 }
-
-test("tells how much it holds", async () => {
-  const path = tempDir();
-  const store = open(path);
-  await appended(store, [sampleEvent("a-1"), sampleEvent("a-1")]);
-
-  expect(store.size()).toEqual({ events: 2, bytes: statSync(join(path, "retrace.mdb")).size });
-  await store.close();
-});
-
-test("refuses an event whose time cannot be read, because it could never be read back", async () => {
-  const store = open(tempDir());
-  await expect(store.append([sampleEvent("a-1", { occurredAt: "yesterday" })])).rejects.toThrow("yesterday");
-
-  expect(store.position()).toBe(0);
-  await store.close();
-});
-
-test("delivers from memory and from disk alike, across the bound of what it keeps in memory", async () => {
-  const path = tempDir();
-  const store = open(path);
-  const batch = Array.from({ length: 1_000 }, (_, i) => sampleEvent(`a-${i % 5}`, { data: { i } }));
-  for (let i = 0; i < 20; i++) await appended(store, batch);
-  await appended(store, [sampleEvent("a-1", { data: "x".repeat(33 * 1024 * 1024) })]);
-  await appended(store, batch);
-  const fresh = open(path);
-
-  for (const fromPosition of [0, 11_615, 19_999, 20_000, 20_001, 20_500]) {
-    const events = [...fresh.readAll({ afterPosition: fromPosition, limit: 2_500 })];
-    expect([...store.readAll({ afterPosition: fromPosition, limit: 2_500 })]).toEqual(events);
-  }
-  await store.close();
-  await fresh.close();
-});

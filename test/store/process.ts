@@ -1,10 +1,11 @@
-/** Starts `child.ts`: from its source, so that no build can be out of date. */
+/** Starts `child.ts`: from its source, so that no build can be out of date. What a test leaves running is killed behind it. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { afterEach } from "vitest";
 
 const jiti = join(dirname(createRequire(import.meta.url).resolve("jiti/package.json")), "lib", "jiti-cli.mjs");
 const child = fileURLToPath(new URL("child.ts", import.meta.url));
@@ -21,6 +22,12 @@ export interface StoreProcess {
   readonly ended: Promise<number | string>;
 }
 
+const running = new Set<ChildProcess>();
+
+afterEach(() => {
+  for (const process of running) process.kill("SIGKILL");
+});
+
 /** Starts a child in one of its modes; resolves when its store is open. */
 export async function startStoreProcess(
   mode: "race" | "write" | "fill",
@@ -30,6 +37,7 @@ export async function startStoreProcess(
   const process = spawn(globalThis.process.execPath, [jiti, child, mode, path, String(count)], {
     stdio: ["pipe", "pipe", "inherit"],
   });
+  running.add(process);
   const told: Record<string, unknown>[] = [];
   let tellAll = (): void => {};
   const output = createInterface({ input: process.stdout });
@@ -62,5 +70,6 @@ export async function startStoreProcess(
 
 async function endOf(process: ChildProcess, outputEnd: Promise<unknown>): Promise<number | string> {
   const [[status, signal]] = await Promise.all([once(process, "exit"), outputEnd]);
+  running.delete(process);
   return status ?? signal;
 }

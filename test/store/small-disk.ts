@@ -16,7 +16,8 @@ export function mountSmallDisk(sizeMiB: number): SmallDisk | string {
   return {
     path,
     makeReadOnly: () => orThrow(run("mount", "-o", "remount,ro", path)),
-    unmount: () => orThrow(run("umount", path)),
+    // Lazily, so that it goes away also when a failed test leaves a process behind that uses it.
+    unmount: () => orThrow(run("umount", "-l", path)),
   };
 }
 

@@ -1,4 +1,5 @@
 /** A client on the bare NATS library, written against PROTOCOL.md: tests from outside do not go through our own client. Free of vitest. */
+import { jetstreamManager } from "@nats-io/jetstream";
 import { headers, type NatsConnection } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
 import { eventually } from "./eventually.ts";
@@ -63,10 +64,10 @@ export async function queryRaw<Reply>(
   nats: NatsConnection,
   name: string,
   body: unknown = {},
-  prefix = "retrace",
+  { timeoutMs = 10_000, prefix = "retrace" } = {},
 ): Promise<Reply> {
   const subject = `${prefix}.qry.${name}`;
-  const outcome = await request<Reply>(nats, subject, JSON.stringify(body), { timeout: 10_000 });
+  const outcome = await request<Reply>(nats, subject, JSON.stringify(body), { timeout: timeoutMs });
   if (outcome.outcome === "reply") return outcome.reply;
   throw new Error(`query ${name} ${JSON.stringify(body)}: ${JSON.stringify(outcome)}`);
 }
@@ -95,18 +96,19 @@ export interface RawHealth {
   readonly position: number;
   readonly relay: { readonly status: string; readonly position: number; readonly reason?: string };
   readonly process: { readonly pid: number };
+  readonly commands: { readonly liveActors: number };
 }
 
-/** Resolves, with the position of both, when JetStream has the whole log. */
-export function relayCaughtUp(nats: NatsConnection, prefix = "retrace"): Promise<number> {
-  return eventually(
-    "JetStream has the whole log",
-    async () => {
-      const { status, position, relay } = await queryRaw<RawHealth>(nats, "health", {}, prefix);
-      if (status !== "ok" || relay.position !== position) throw new Error(JSON.stringify({ position, relay }));
-      // 0 would count as "not yet".
-      return { position };
-    },
-    60_000,
-  ).then(({ position }) => position);
+/** Resolves, with the position of both, when JetStream has the whole log, by its own word and by the runtime's. */
+export async function relayCaughtUp(nats: NatsConnection, prefix = "retrace"): Promise<number> {
+  const manager = await jetstreamManager(nats, { checkAPI: false });
+  const { position } = await eventually("JetStream has the whole log", async () => {
+    const { status, position, relay } = await queryRaw<RawHealth>(nats, "health", {}, { prefix, timeoutMs: 1_000 });
+    const { state } = await manager.streams.info(`${prefix.toUpperCase()}_EVENTS`);
+    const { messages, last_seq } = state;
+    const hasAll = status === "ok" && [relay.position, messages, last_seq].every((count) => count === position);
+    if (!hasAll) throw new Error(JSON.stringify({ status, position, relay, messages, last_seq }));
+    return { position };
+  });
+  return position;
 }

@@ -3,18 +3,27 @@ import { z } from "zod";
 import type { EventStore } from "../../core/event-store.ts";
 import { Fault } from "../../core/fault.ts";
 import type { RecordedEvent } from "../../core/message.ts";
-import { streamName } from "../../core/stream.ts";
+import { isCategory, streamName } from "../../core/stream.ts";
 import type { EventsReply, HistoryReply } from "../../wire/replies.ts";
+import type { LoadedAggregate } from "../loader.ts";
 import { category, id, limit, position, time } from "./fields.ts";
-import { breathe, Page, type Query, query } from "./query.ts";
+import { breathe, Page, type Query, query, unknownCategory } from "./query.ts";
 
 const historyBody = z.strictObject({ category, id, fromVersion: z.int().min(1).default(1), limit });
 
-/** Makes the query `history`. */
-export function historyQuery(store: EventStore): Query {
+/** The log, and the actors by category. */
+export interface HistorySource {
+  readonly store: EventStore;
+  readonly aggregates: ReadonlyMap<string, LoadedAggregate>;
+}
+
+/** Makes the query `history`. It also reads streams of categories that are no longer defined. */
+export function historyQuery({ store, aggregates }: HistorySource): Query {
   return query("history", historyBody, (request): HistoryReply => {
     const stream = streamName(request.category, request.id);
-    if (store.head(stream).version === 0) throw new Fault("NOT_FOUND", `${stream} has no events`, { stream });
+    const isThere = isCategory(request.category) && store.head(stream).version > 0;
+    if (!isThere && !aggregates.has(request.category)) throw unknownCategory(request.category, aggregates);
+    if (!isThere) throw new Fault("NOT_FOUND", `${stream} has no events`, { stream });
     const page = new Page<RecordedEvent>(request.limit);
     for (const event of store.readStream(stream, { fromVersion: request.fromVersion, limit: request.limit + 1 })) {
       if (!page.add(event)) return { events: page.items, next: event.version };
@@ -23,7 +32,7 @@ export function historyQuery(store: EventStore): Query {
   });
 }
 
-const texts = z.array(z.string().min(1)).min(1).max(100);
+const texts = z.array(z.string().min(1).max(256)).min(1).max(100);
 const eventsBody = z.strictObject({
   categories: texts.optional(),
   types: texts.optional(),

@@ -1,7 +1,8 @@
 /** What a query is: a name, the schema of its body, and a read of the store. */
 import type { z } from "zod";
 import { Fault } from "../../core/fault.ts";
-import { issuesOf } from "../../core/schema.ts";
+import { schemaFault } from "../../wire/schema-fault.ts";
+import type { LoadedAggregate } from "../loader.ts";
 
 /** A query by name, found by the last token of the subject. */
 export interface Query {
@@ -20,14 +21,16 @@ export function query<Schema extends z.ZodType>(
     name,
     answer: async (body) => {
       const parsed = schema.safeParse(body);
-      if (!parsed.success) {
-        const issues = issuesOf(parsed.error);
-        const first = issues[0];
-        throw new Fault("INVALID_QUERY", `${name}: ${first?.path || "body"}: ${first?.message}`, { issues });
-      }
+      if (!parsed.success) throw schemaFault("INVALID_QUERY", name, parsed.error);
       return answer(parsed.data);
     },
   };
+}
+
+/** A query about a category that is not there. */
+export function unknownCategory(category: string, aggregates: ReadonlyMap<string, LoadedAggregate>): Fault {
+  const known = [...aggregates.keys()].sort();
+  return new Fault("UNKNOWN_CATEGORY", `there is no category ${category}; there are ${known.join(", ")}`, { known });
 }
 
 /** A page of results ends at this many bytes of JSON. */
@@ -46,7 +49,7 @@ export class Page<Item> {
   /** Takes the item, or returns false when it belongs on the next page. The first item always fits. */
   add(item: Item): boolean {
     if (this.items.length >= this.#limit) return false;
-    const bytes = JSON.stringify(item).length;
+    const bytes = Buffer.byteLength(JSON.stringify(item));
     if (this.items.length > 0 && this.#bytes + bytes > maxPageBytes) return false;
     this.#bytes += bytes;
     this.items.push(item);

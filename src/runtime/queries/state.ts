@@ -10,7 +10,7 @@ import type { StateReply } from "../../wire/replies.ts";
 import type { LoadedAggregate } from "../loader.ts";
 import { readSnapshot } from "../snapshots.ts";
 import { category, id, position, time, version } from "./fields.ts";
-import { breathe, type Query, query } from "./query.ts";
+import { breathe, type Query, query, unknownCategory } from "./query.ts";
 
 const body = z
   .strictObject({
@@ -40,10 +40,7 @@ export interface StateSource {
 export function stateQuery({ store, aggregates }: StateSource): Query {
   return query("state", body, async (request): Promise<StateReply> => {
     const actor = aggregates.get(request.category);
-    if (actor === undefined) {
-      const known = [...aggregates.keys()].sort();
-      throw new Fault("UNKNOWN_CATEGORY", `there is no category ${request.category}`, { known });
-    }
+    if (actor === undefined) throw unknownCategory(request.category, aggregates);
     const stream = streamName(request.category, request.id);
     const { state, last } =
       request.atOccurred === undefined

@@ -14,6 +14,7 @@ function seen(store: EventStore, streams: readonly string[]) {
   };
 }
 
+/** What an append gives, refuses and leaves alone. */
 export function appendLaws(law: Law): void {
   law("begins empty", async ({ store }) => {
     assert.equal(store.position(), 0);

@@ -4,6 +4,7 @@ import type { EventStore, LogFilter } from "../../core/event-store.ts";
 import type { RecordedEvent } from "../../core/message.ts";
 import { appended, at, correlated, type Law, positions, range, sampleEvent, versions } from "./sample.ts";
 
+/** What the reads of the log return, filter by filter. */
 export function readLaws(law: Law): void {
   law("tells where each stream ends", async ({ store }) => {
     await appended(store, [sampleEvent("a-1"), sampleEvent("b-1"), sampleEvent("a-1"), sampleEvent("b-2")]);
@@ -92,6 +93,25 @@ export function readLaws(law: Law): void {
 
     for (const filter of [{ types: ["Made"] }, { categories: ["a"] }, { correlationId: "c1" }, { since: at(20) }]) {
       assert.deepEqual([...store.readAll(filter)], expected(log, filter));
+    }
+  });
+
+  law("finds each type's events of a large append, from any position on", async ({ store }) => {
+    const types = range(1, 1_200).map((i) => (i % 400 === 1 ? "Rare" : i % 3 === 0 ? "Third" : "Usual"));
+    await appended(
+      store,
+      types.map((type, i) => sampleEvent(`a-${i % 2}`, { type })),
+    );
+
+    for (const type of ["Rare", "Third", "Usual"]) {
+      const all = range(1, 1_200).filter((position) => types[position - 1] === type);
+      for (const afterPosition of [0, 1, 3, 199, 200, 201, 401, 599, 600, 999, 1_199, 1_200]) {
+        const found = positions(store.readAll({ types: [type], afterPosition }));
+        assert.deepEqual(
+          found,
+          all.filter((position) => position > afterPosition),
+        );
+      }
     }
   });
 

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { appended, at, correlated, type Law, positions, range, sampleEvent, until } from "./sample.ts";
 
+/** What is still there after closing and opening again. */
 export function reopenLaws(law: Law): void {
   law("has an id", async ({ store }) => {
     assert.equal(typeof store.id, "string");

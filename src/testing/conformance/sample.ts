@@ -57,10 +57,12 @@ export function appendedIn(tx: Transaction, store: EventStore, events: readonly 
   return result.events;
 }
 
+/** The positions of events, as they come. */
 export function positions(events: Iterable<RecordedEvent>): number[] {
   return [...events].map((event) => event.position);
 }
 
+/** The versions of events, as they come. */
 export function versions(events: Iterable<RecordedEvent>): number[] {
   return [...events].map((event) => event.version);
 }

@@ -35,6 +35,7 @@ const appendMany = (store: EventStore, count: number) =>
     range(1, count).map((i) => sampleEvent(`a-${i % 7}`, { data: { i } })),
   );
 
+/** What a subscription delivers, in which order, how often. */
 export function subscriptionLaws(law: Law): void {
   law("delivers what is there and what comes, in order, each event once", async ({ store }) => {
     await appendMany(store, 3);

@@ -78,6 +78,7 @@ function keysOf(store: EventStore, given: KeyRange): Key[] {
   return [...store.scan("rows", given)].map((row) => row.key);
 }
 
+/** What the tables hold, and the order of their keys. */
 export function tableLaws(law: Law): void {
   law("gets what was last put, and undefined where nothing is", async ({ store }) => {
     await store.withTransaction((tx) => {

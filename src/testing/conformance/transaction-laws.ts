@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { EventStore, Transaction } from "../../core/event-store.ts";
 import { appended, appendedIn, at, correlated, type Law, positions, range, sampleEvent, until } from "./sample.ts";
 
+/** What a transaction sees, and what is left when it throws. */
 export function transactionLaws(law: Law): void {
   law("returns what the function of a transaction returns", async ({ store }) => {
     assert.equal(await store.withTransaction(() => 42), 42);
@@ -73,7 +74,8 @@ export function transactionLaws(law: Law): void {
     const first = await appended(store, [sampleEvent("a-1", { data: "first", recordedAt: at(1) })]);
     await assert.rejects(
       store.withTransaction((tx) => {
-        store.append([sampleEvent("a-1", { data: "undone", recordedAt: at(9) })], tx);
+        const undone = sampleEvent("a-1", { data: "undone", recordedAt: at(9), metadata: correlated("undone") });
+        store.append([undone, undone, undone], tx);
         throw new Error("undo");
       }),
     );
@@ -81,7 +83,11 @@ export function transactionLaws(law: Law): void {
     await until(() => subscription.position === 2, "the second event has arrived");
     await subscription.close();
 
-    assert.deepEqual([...store.readAll()], [...first, ...second]);
+    for (const filter of [{}, { types: ["Noted"] }, { categories: ["a"] }]) {
+      assert.deepEqual([...store.readAll(filter)], [...first, ...second]);
+    }
+    assert.deepEqual([...store.readStream("a-1")], [...first, ...second]);
+    assert.deepEqual([...store.readAll({ correlationId: "undone" })], []);
     assert.deepEqual(batches.flat(), [1, 2]);
     assert.equal(second[0]?.recordedAt, at(2));
   });

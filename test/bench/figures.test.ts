@@ -1,0 +1,80 @@
+import { describe, expect, test } from "vitest";
+import { type Figure, median, percentile, spread } from "./figures.ts";
+import { verdicts } from "./targets.ts";
+
+describe("percentile", () => {
+  test("is the nearest rank, in whatever order the values come", () => {
+    expect(percentile([3, 1, 2, 4], 0.5)).toBe(2);
+    expect(percentile([3, 1, 2, 4], 0.99)).toBe(4);
+    expect(percentile([3, 1, 2, 4], 0)).toBe(1);
+    expect(percentile([7], 0.5)).toBe(7);
+  });
+
+  test("sorts by value, not by text, and leaves its input as it was", () => {
+    const values = [10, 9, 100];
+    expect(percentile(values, 0.5)).toBe(10);
+    expect(values).toEqual([10, 9, 100]);
+  });
+
+  test("refuses no values", () => {
+    expect(() => percentile([], 0.5)).toThrow("no values");
+  });
+});
+
+describe("median", () => {
+  test("is the middle, or the mean of the two in the middle", () => {
+    expect(median([30, 4, 5])).toBe(5);
+    expect(median([1, 2, 10, 4])).toBe(3);
+  });
+
+  test("comes with the lowest and the highest", () => {
+    expect(spread([2, 9, 4])).toEqual({ value: 4, low: 2, high: 9 });
+  });
+});
+
+describe("verdicts", () => {
+  const outcomes = (values: Readonly<Record<string, number>>) => {
+    const figures = Object.entries(values).map(([id, value]): Figure => ({ id, part: "a", text: id, value, unit: "" }));
+    return verdicts(figures).map(({ outcome }) => outcome);
+  };
+  const met = {
+    "ratio.512": 0.5,
+    "command.1.p50": 0.7,
+    "echo.1.p50": 0.2,
+    "commit.p50": 0.2,
+    "replay.streams": 150_000,
+    "long.events": 1_000_000,
+    "long.hot.ratio": 1.2,
+    "start.events": 1_000_000,
+    "start.stored": 2,
+  };
+
+  test("count a figure at its limit as met", () => {
+    expect(outcomes(met)).toEqual(["met", "met", "met", "met", "met"]);
+  });
+
+  test("count a figure beyond its limit as not met", () => {
+    const missed = {
+      ...met,
+      "ratio.512": 0.49,
+      "command.1.p50": 0.71,
+      "replay.streams": 149_999,
+      "long.hot.ratio": 1.21,
+      "start.stored": 2.01,
+    };
+    expect(outcomes(missed)).toEqual(["not met", "not met", "not met", "not met", "not met"]);
+  });
+
+  test("say nothing about what was not measured, or measured at another size", () => {
+    expect(outcomes({})).toEqual(Array(5).fill("not measured"));
+    expect(outcomes({ ...met, "long.events": 1_000, "start.events": 1_000 }).slice(3)).toEqual([
+      "not measured",
+      "not measured",
+    ]);
+  });
+
+  test("name what was measured and the limit", () => {
+    const figures: Figure[] = [{ id: "ratio.512", part: "b", text: "", value: 0.4, unit: "" }];
+    expect(verdicts(figures)[0]).toMatchObject({ outcome: "not met", measured: 0.4, limit: 0.5 });
+  });
+});

@@ -1,0 +1,93 @@
+/** The processes under measurement: each prints a line on stdout when it is ready, and ends on SIGTERM. */
+import { type ChildProcess, fork, spawn } from "node:child_process";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { packageRoot } from "../../src/cli/package.ts";
+import { embeddedBrokerPid } from "../support/runtime-process.ts";
+import type { Task, TaskName, TaskResult } from "./worker.ts";
+
+/** A process that is ready. */
+export interface Started {
+  readonly pid: number;
+  /** Its first line on stdout. */
+  readonly line: string;
+  /** From its spawn to that line. */
+  readonly readyMs: number;
+  /** Ends it in good order. @throws Error when it ended with a failure. */
+  stop(): Promise<void>;
+}
+
+/** A runtime that serves, with its embedded broker. */
+export interface StartedRuntime extends Started {
+  readonly url: string;
+  readonly brokerPid: number;
+}
+
+const running = new Set<ChildProcess>();
+
+async function start(command: readonly string[]): Promise<Started> {
+  const spawnedAt = performance.now();
+  const child = spawn(process.execPath, command, { stdio: ["ignore", "pipe", "inherit"] });
+  running.add(child);
+  const exited = new Promise<string>((resolve) => {
+    child.once("close", (code, signal) => {
+      running.delete(child);
+      resolve(String(signal ?? code));
+    });
+  });
+  const line = await Promise.race([
+    new Promise<string>((resolve) => createInterface({ input: child.stdout }).once("line", resolve)),
+    exited.then((how) => Promise.reject(new Error(`${command.join(" ")} ended with ${how} before it was ready`))),
+  ]);
+  const stop = async (): Promise<void> => {
+    child.kill("SIGTERM");
+    const how = await exited;
+    if (how !== "0" && how !== "SIGTERM") throw new Error(`${command.join(" ")} ended with ${how}`);
+  };
+  return { pid: child.pid as number, line, readyMs: performance.now() - spawnedAt, stop };
+}
+
+/** Starts `retrace start` on a folder, on a free port; with `profileDir`, its CPU profile is written there at its end. */
+export async function startRuntime(dataDir: string, profileDir?: string): Promise<StartedRuntime> {
+  const profile = profileDir === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileDir}`];
+  const main = join(packageRoot, "dist", "src", "main.js");
+  const started = await start([...profile, main, "start", "--data", dataDir, "--port", "0", "--log-level", "warn"]);
+  const { nats } = JSON.parse(started.line) as { nats: string };
+  return { ...started, url: nats, brokerPid: embeddedBrokerPid(dataDir) ?? 0 };
+}
+
+/** Starts the process that answers every request with its own body. */
+export function startEchoResponder(url: string): Promise<Started> {
+  return start([script("echo-responder.js"), url]);
+}
+
+/** Runs one task in a process of its own, so that neither code nor memory of another part is in its way. */
+export function inOwnProcess<Name extends TaskName>(
+  name: Name,
+  ...options: Parameters<Task<Name>>
+): Promise<TaskResult<Name>> {
+  const child = fork(script("worker.js"), { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  running.add(child);
+  child.send({ name, options });
+  return new Promise((resolve, reject) => {
+    let message: { readonly result: TaskResult<Name> } | undefined;
+    child.once("message", (received) => {
+      message = received as { readonly result: TaskResult<Name> };
+    });
+    child.once("close", (code, signal) => {
+      running.delete(child);
+      if (message === undefined) reject(new Error(`${name} ended with ${signal ?? code}`));
+      else resolve(message.result);
+    });
+  });
+}
+
+/** Ends, at once, whatever still runs: after a failure or an interruption. */
+export function killAll(): void {
+  for (const child of running) child.kill("SIGKILL");
+}
+
+function script(name: string): string {
+  return fileURLToPath(new URL(name, import.meta.url));
+}

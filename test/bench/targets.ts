@@ -1,0 +1,94 @@
+/** The targets that the benchmark holds its figures against. A missed one is a finding, not a failure of the run. */
+import type { Figure } from "./figures.ts";
+
+/** What became of one target. */
+export interface Verdict {
+  readonly target: string;
+  readonly outcome: "met" | "not met" | "not measured";
+  readonly measured?: number;
+  readonly limit?: number;
+  readonly unit: string;
+}
+
+interface Target {
+  readonly text: string;
+  readonly unit: string;
+  readonly is: "at least" | "at most";
+  /** Throws `NotMeasured` where the run has no such figure. */
+  readonly measured: (get: Get) => number;
+  readonly limit: (get: Get) => number;
+}
+
+type Get = (id: string) => number;
+
+class NotMeasured extends Error {}
+
+const fullSize = 1_000_000;
+
+const targets: readonly Target[] = [
+  {
+    text: "acknowledged commands against bare echo, concurrency 512",
+    unit: "",
+    is: "at least",
+    measured: (get) => get("ratio.512"),
+    limit: () => 0.5,
+  },
+  {
+    text: "p50 of a command at concurrency 1, against 2 x echo + 1.5 x synced commit",
+    unit: "ms",
+    is: "at most",
+    measured: (get) => get("command.1.p50"),
+    limit: (get) => 2 * get("echo.1.p50") + 1.5 * get("commit.p50"),
+  },
+  {
+    text: "replay: events read, decoded and folded, stream by stream",
+    unit: "events/s",
+    is: "at least",
+    measured: (get) => get("replay.streams"),
+    limit: () => 150_000,
+  },
+  {
+    text: "a command on a stream of 1,000,000 events against one of 10",
+    unit: "x",
+    is: "at most",
+    measured: (get) => atFullSize(get, "long.events", "long.hot.ratio"),
+    limit: () => 1.2,
+  },
+  {
+    text: "1,000,000 stored events: from spawn to the ready line",
+    unit: "s",
+    is: "at most",
+    measured: (get) => atFullSize(get, "start.events", "start.stored"),
+    limit: () => 2,
+  },
+];
+
+/** A smaller store says nothing about a target that names a size. */
+function atFullSize(get: Get, sizeId: string, id: string): number {
+  if (get(sizeId) < fullSize) throw new NotMeasured();
+  return get(id);
+}
+
+/** Every target, in the order of the issue. */
+export function verdicts(figures: readonly Figure[]): Verdict[] {
+  const values = new Map(figures.map(({ id, value }) => [id, value]));
+  const get = (id: string): number => {
+    const value = values.get(id);
+    if (value === undefined) throw new NotMeasured();
+    return value;
+  };
+  return targets.map((target) => verdict(target, get));
+}
+
+function verdict(target: Target, get: Get): Verdict {
+  const { text, unit, is } = target;
+  try {
+    const measured = target.measured(get);
+    const limit = target.limit(get);
+    const isMet = is === "at least" ? measured >= limit : measured <= limit;
+    return { target: text, outcome: isMet ? "met" : "not met", measured, limit, unit };
+  } catch (error) {
+    if (error instanceof NotMeasured) return { target: text, outcome: "not measured", unit };
+    throw error;
+  }
+}

@@ -1,0 +1,123 @@
+/** Ending in good order: what was accepted is finished, what comes too late is refused, and nobody is left without an answer. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { NatsConnection } from "@nats-io/nats-core";
+import { afterAll, expect, test } from "vitest";
+import { assertStreamHolds } from "../support/event-messages.ts";
+import { eventually } from "../support/eventually.ts";
+import { startNats } from "../support/nats.ts";
+import { connectRaw, type RawOutcome, type RawReply, relayCaughtUp, sendRaw } from "../support/raw-client.ts";
+import { embeddedBrokerPid, startRuntime } from "../support/runtime.ts";
+import { storedEvents } from "../support/stored-events.ts";
+import { tempDir } from "../support/temp.ts";
+
+const connections: NatsConnection[] = [];
+
+afterAll(async () => {
+  await Promise.all(connections.map((nats) => nats.close()));
+});
+
+async function connect(url: string): Promise<NatsConnection> {
+  const nats = await connectRaw(url);
+  connections.push(nats);
+  return nats;
+}
+
+/** Commands on many streams at once; each sender ends with the first one that is not accepted. */
+interface Load {
+  /** Ids of the commands that were acknowledged, and their replies. */
+  readonly acknowledged: Map<string, RawReply>;
+  /** Ids of the commands that were not, and what was said instead: one for each sender. */
+  readonly ended: Promise<Map<string, RawOutcome<RawReply>>>;
+}
+
+const senderCount = 200;
+
+async function startLoad(url: string): Promise<Load> {
+  const clients = await Promise.all(Array.from({ length: 4 }, () => connect(url)));
+  const acknowledged = new Map<string, RawReply>();
+  const endings = new Map<string, RawOutcome<RawReply>>();
+  const send = async (sender: number): Promise<void> => {
+    const nats = clients[sender % clients.length] as NatsConnection;
+    for (let step = 0; ; step++) {
+      const [type, data] = step === 0 ? ["StartTraining", {}] : ["RecordProgress", { step, loss: 1 / step }];
+      const commandId = `s${sender}-${step}`;
+      const command = { category: "training-run", id: `s${sender}`, type, data, commandId };
+      const outcome = await sendRaw(nats, command, { timeoutMs: 20_000 });
+      if (outcome.outcome === "reply") {
+        acknowledged.set(commandId, outcome.reply);
+      } else {
+        endings.set(commandId, outcome);
+        return;
+      }
+    }
+  };
+  const ended = Promise.all(Array.from({ length: senderCount }, (_, sender) => send(sender))).then(() => endings);
+  await eventually("the load is on", () => acknowledged.size > 2 * senderCount);
+  return { acknowledged, ended };
+}
+
+/** Each acknowledged command is in the log as its reply said, each refused one is not. */
+async function expectKept(dataDir: string, { acknowledged, ended }: Load) {
+  const events = await storedEvents(dataDir);
+  const byCommand = new Map(events.map((event) => [event.metadata.commandId, event]));
+  expect(byCommand.size).toBe(events.length);
+  for (const [commandId, reply] of acknowledged) {
+    expect(reply.events).toEqual([expect.objectContaining({ id: byCommand.get(commandId)?.id })]);
+  }
+  for (const [commandId, { outcome }] of await ended) {
+    if (outcome !== "unanswered") expect(byCommand.has(commandId)).toBe(false);
+  }
+  return events;
+}
+
+test.each([
+  "SIGTERM",
+  "SIGINT",
+] as const)("on %s under load answers everyone, keeps what it acknowledged and relays it", async (signal) => {
+  const dataDir = tempDir();
+  const broker = await startNats();
+  const runtime = await startRuntime({ dataDir, nats: broker.url });
+  const load = await startLoad(broker.url);
+  process.kill(runtime.pid, signal);
+  expect(await runtime.exited).toEqual({ code: 0, signal: null });
+
+  for (const outcome of (await load.ended).values()) {
+    if (outcome.outcome === "no responders") continue;
+    expect(outcome).toMatchObject({ outcome: "error", number: 503, error: { code: "SHUTTING_DOWN", retryable: true } });
+  }
+  const events = await expectKept(dataDir, load);
+  expect(events).toHaveLength(load.acknowledged.size);
+  await assertStreamHolds(await connect(broker.url), events);
+});
+
+test("ends its own broker last, when everything is in JetStream", async () => {
+  const dataDir = tempDir();
+  const runtime = await startRuntime({ dataDir });
+  const load = await startLoad(runtime.url);
+  expect(await runtime.stop()).toEqual({ code: 0, signal: null });
+  expect(embeddedBrokerPid(dataDir)).toBeUndefined();
+  expect(existsSync(join(dataDir, "retrace.pid"))).toBe(false);
+
+  await Promise.all(connections.splice(0).map((nats) => nats.close()));
+  const events = await expectKept(dataDir, load);
+  const broker = await startNats({ storeDir: dataDir });
+  await assertStreamHolds(await connect(broker.url), events);
+});
+
+test("ends although its broker is gone, and relays the rest after the next start", async () => {
+  const dataDir = tempDir();
+  const broker = await startNats();
+  const runtime = await startRuntime({ dataDir, nats: broker.url });
+  const load = await startLoad(broker.url);
+  await broker.kill();
+  expect(await runtime.stop()).toEqual({ code: 0, signal: null });
+
+  await Promise.all(connections.splice(0).map((nats) => nats.close()));
+  const events = await expectKept(dataDir, load);
+  await broker.restart();
+  await startRuntime({ dataDir, nats: broker.url });
+  const nats = await connect(broker.url);
+  expect(await relayCaughtUp(nats)).toBe(events.length);
+  await assertStreamHolds(nats, events);
+});
