@@ -11,7 +11,8 @@ import { fileURLToPath } from "node:url";
 
 const minimumNode = [20, 19];
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const sourceFolders = ["src", "actors", "schemas"];
+/** What tsconfig.json builds: the product, and the scripts of the tests with all that they import. */
+const sourceFolders = ["src", "actors", "schemas", "test/bench", "test/crash", "test/support", "test/torture"];
 /** Inside node_modules, so that it vanishes with what it vouches for. */
 const stampPath = join(root, "node_modules", ".retrace-setup.json");
 const lockPollMs = 200;

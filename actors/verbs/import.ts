@@ -14,7 +14,10 @@ interface TrainingLogOptions extends ClientOptions {
 export default defineVerb({
   name: "import",
   register: (program, tools) => {
-    const verb = program.command("import").description("bring in history that was made elsewhere");
+    const verb = program
+      .command("import")
+      .description("bring in history that was made elsewhere")
+      .addHelpText("after", "\nExample:\n  $ retrace import training-log logs/*.txt");
     const trainingLog = verb
       .command("training-log")
       .description("training logs: step lines, or AlgoPerf measurements (CSV with the JSON files beside it)")

@@ -7,7 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { StartRefused } from "../core/fault.ts";
 import { findNatsServer } from "./find-nats-server.ts";
 import { type ExitReason, type NatsProcess, natsFiles, portInUse, startNatsProcess } from "./nats-process.ts";
-import { claimDataDir } from "./own-data-dir.ts";
+import { claimDataDir, type DataDirClaim } from "./own-data-dir.ts";
 import { isCommandLineWith } from "./process-identity.ts";
 
 export { assertServerVersion, minimumNatsServer } from "./server-version.ts";
@@ -58,9 +58,7 @@ const maxLogBytes = 8 * 1024 * 1024;
  */
 export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promise<EmbeddedBroker> {
   const { notice = () => {} } = options;
-  await mkdir(options.dataDir, { recursive: true });
-  const dataDir = await realpath(options.dataDir);
-  const claim = await claimDataDir(dataDir);
+  const { dataDir, claim } = await openDataDir(options.dataDir);
   try {
     await endOrphan(dataDir, notice);
     if (options.port !== 0) await assertPortFree(options.port);
@@ -71,6 +69,23 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
   } catch (error) {
     claim.release();
     throw error;
+  }
+}
+
+/** Makes the folder where it is missing, and claims it. */
+async function openDataDir(path: string): Promise<{ readonly dataDir: string; readonly claim: DataDirClaim }> {
+  try {
+    await mkdir(path, { recursive: true });
+    const dataDir = await realpath(path);
+    return { dataDir, claim: await claimDataDir(dataDir) };
+  } catch (error) {
+    if (error instanceof StartRefused) throw error;
+    throw new StartRefused(
+      `the data folder ${path} cannot be used (${(error as Error).message}): name another with --data.`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

@@ -3,7 +3,7 @@
  */
 import { StartRefused } from "../core/fault.ts";
 
-/** The oldest nats-server with atomic batch publish, which the relay needs. */
+/** The oldest nats-server that Retrace is tested with. */
 export const minimumNatsServer = "2.12.0";
 
 /** Whether `version` (`2.12.0`, with or without `v` and a suffix) is at least `minimumNatsServer`; false when it is not a version. */

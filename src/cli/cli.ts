@@ -1,5 +1,5 @@
 /** The program: every verb of the runtime, the verbs of the domain, and what an error means for the exit status. */
-import { Command as CliCommand, CommanderError } from "commander";
+import { Command as CliCommand, CommanderError, InvalidArgumentError } from "commander";
 import { Fault, StartRefused } from "../core/fault.ts";
 import { builtInActors } from "../runtime/loader.ts";
 import { registerCatalog } from "./catalog.ts";
@@ -35,6 +35,7 @@ export async function runCli(argv: readonly string[]): Promise<void> {
   ]) {
     register(program);
   }
+  process.stdout.on("error", endWhenUnread);
   try {
     const folders = [builtInActors, ...(process.env.RETRACE_ACTORS?.split(",") ?? [])];
     for (const verb of await loadVerbs(folders, warn)) verb.register(program, verbTools);
@@ -53,12 +54,19 @@ function inheritSettings(command: CliCommand): void {
   }
 }
 
+/** Whoever reads the output may stop before the end: `retrace events | head` is done then, and has not failed. */
+function endWhenUnread(error: NodeJS.ErrnoException): void {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+}
+
 function warn(problem: string): void {
   process.stderr.write(`warning: ${problem}\n`);
 }
 
 /** Says what went wrong in one sentence; only a bug gets a stack. */
 function report(error: unknown, json: boolean): number {
+  if (error instanceof InvalidArgumentError) process.stderr.write(`error: ${error.message}\n`);
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : wrongUsage;
   if (error instanceof StartRefused) {
     process.stderr.write(`retrace: ${error.message}\n`);
@@ -66,6 +74,11 @@ function report(error: unknown, json: boolean): number {
   }
   if (error instanceof Fault) {
     process.stderr.write(json ? `${JSON.stringify(error.toBody())}\n` : `retrace: ${error.code}: ${error.message}\n`);
+    return 1;
+  }
+  const { syscall, message } = error as NodeJS.ErrnoException;
+  if (syscall !== undefined) {
+    process.stderr.write(`retrace: this machine does not allow it: ${message}\n`);
     return 1;
   }
   process.stderr.write(`retrace: a bug: ${(error as Error).stack ?? String(error)}\n`);

@@ -1,5 +1,5 @@
 /** The verb `events`: the log, filtered. */
-import type { Command as CliCommand } from "commander";
+import { type Command as CliCommand, Option } from "commander";
 import { collect, parseInteger } from "./parse.ts";
 import { eventLine } from "./print-event.ts";
 import { verbTools, withClient } from "./tools.ts";
@@ -27,7 +27,7 @@ export function registerEvents(program: CliCommand): void {
     .option("--correlation-id <id>", "only this conversation")
     .option("--since <time>", "from this time on, ISO 8601")
     .option("--until <time>", "before this time, ISO 8601")
-    .option("--by <clock>", "what the times mean: recorded or occurred", "recorded")
+    .addOption(new Option("--by <clock>", "what the times mean").choices(["recorded", "occurred"]).default("recorded"))
     .option("--after-position <p>", "begin behind this position", parseInteger, 0)
     .option("--limit <n>", "at most so many; default: all", parseInteger)
     .addHelpText(

@@ -5,7 +5,6 @@ import { type Command as CliCommand, Option } from "commander";
 import { type EmbeddedBroker, startEmbeddedBroker } from "../broker/embedded-broker.ts";
 import { assertServerVersion } from "../broker/server-version.ts";
 import type { EventStore } from "../core/event-store.ts";
-import { StartRefused } from "../core/fault.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { builtInActors, loadActors } from "../runtime/loader.ts";
 import { type Log, openLog } from "../runtime/log.ts";
@@ -13,6 +12,7 @@ import { createRuntime, type Runtime } from "../runtime/runtime.ts";
 import { openLmdbStore } from "../store/lmdb.ts";
 import { openConnection, withoutCredentials } from "../wire/connection.ts";
 import { packageRoot } from "./package.ts";
+import { collectFolders, parsePort, parsePrefix } from "./parse.ts";
 
 interface StartOptions {
   readonly data: string;
@@ -41,9 +41,15 @@ export function registerStart(program: CliCommand): void {
     .addOption(
       new Option("--actors <dir...>", "folders with more actors, beside the built-in ones")
         .default([])
+        .argParser(collectFolders)
         .env("RETRACE_ACTORS"),
     )
-    .addOption(new Option("--prefix <p>", "first token of all subjects").default("retrace").env("RETRACE_PREFIX"))
+    .addOption(
+      new Option("--prefix <p>", "first token of all subjects")
+        .default("retrace")
+        .argParser(parsePrefix)
+        .env("RETRACE_PREFIX"),
+    )
     .addOption(
       new Option("--log-level <level>", "of the log on stderr")
         .choices(["debug", "info", "warn", "error", "silent"])
@@ -52,12 +58,6 @@ export function registerStart(program: CliCommand): void {
     )
     .addHelpText("after", "\nExample:\n  $ retrace start --data ./data --port 4222\n")
     .action((options: StartOptions) => start(options));
-}
-
-function parsePort(text: string): number {
-  const port = Number(text);
-  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
-  throw new StartRefused(`--port must be an integer from 0 to 65535, not ${text}`);
 }
 
 /** What has been opened, closed in the reverse order. */

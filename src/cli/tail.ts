@@ -42,6 +42,7 @@ function parseFrom(text: string): "start" | "now" | number {
 async function tail(options: Options): Promise<void> {
   const { prefix = "retrace" } = options;
   await withClient(options, async ({ nats }) => {
+    if (options.limit === 0) return;
     const messages = await follow(jetstream(nats), prefix, options);
     const stop = (): void => messages.stop();
     process.once("SIGINT", stop);
@@ -77,7 +78,8 @@ function startOf(from: Options["from"]) {
 }
 
 function subjects(prefix: string, { category, type }: Options): string[] {
-  return (category ?? ["*"]).flatMap((c) => (type ?? ["*"]).map((t) => `${prefix}.evt.${c}.*.${t}`));
+  const all = (category ?? ["*"]).flatMap((c) => (type ?? ["*"]).map((t) => `${prefix}.evt.${c}.*.${t}`));
+  return [...new Set(all)];
 }
 
 function eventOf(message: JsMsg): RecordedEvent {

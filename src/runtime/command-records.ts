@@ -8,7 +8,7 @@ import type { CommandRequest } from "../wire/command-request.ts";
 import type { CommandReply } from "../wire/replies.ts";
 
 type CommandRecord = [
-  digest: Uint8Array,
+  digest: number,
   recordedAtMs: number,
   version: number,
   position: number,
@@ -31,7 +31,7 @@ export function knownReply(
   const record = tx.get("commands", keyOf(request)) as CommandRecord | undefined;
   if (record === undefined) return undefined;
   const [digest, , version, position, eventCount, value, status] = record;
-  if (Buffer.compare(digest, request.digest) !== 0) {
+  if (digest !== request.digest) {
     const { commandId } = request.command.metadata;
     return new Fault(
       "COMMAND_ID_REUSED",

@@ -109,11 +109,16 @@ function fingerprintOf(aggregate: Aggregate, code: string): string {
     code,
     machine: machine.config,
     implementations: machine.implementations,
-    parts: parts.map((part) => part.machine.config),
+    parts: parts.map((part) => [part.machine.config, part.machine.implementations]),
     events: Object.entries(eventSchemas).map(([type, { version, schema }]) => [type, version, jsonSchema(schema)]),
   };
-  const text = JSON.stringify(description, (_key, value) => (typeof value === "function" ? String(value) : value));
+  const text = JSON.stringify(description, (_key, value) => (typeof value === "function" ? sourceOf(value) : value));
   return createHash("sha256").update(text).digest("hex").slice(0, 32);
+}
+
+/** XState's assign() is the same text for every assignment; what it was given is its own. */
+function sourceOf(value: { readonly assignment?: unknown }): unknown {
+  return [String(value), value.assignment];
 }
 
 /** A schema as JSON Schema, draft 2020-12, as a writer sees it. */

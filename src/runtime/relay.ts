@@ -29,7 +29,7 @@ export interface RelayStatus {
 const minBackoffMs = 50;
 const maxBackoffMs = 2_000;
 /** Events that follow one another closely travel together: a batch costs the broker, and this thread, little more than one. */
-const lingerMs = 2;
+const lingerMs = 5;
 /** How often an idle relay looks whether the stream is still there. */
 const checkEveryMs = 1_000;
 

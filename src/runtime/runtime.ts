@@ -65,7 +65,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const tick = new Tick({ store, actors, aggregates, clock, log, maxQueued: options.maxQueued ?? 20_000 });
 
   const streamOptions = { nats, name: eventStreamName(prefix), subjects: `${prefix}.evt.>`, storeId: store.id };
-  const stream = new EventStream(streamOptions, clock.newId());
+  const stream = new EventStream(streamOptions);
   const background = new Background({ store, stream, prefix, log, clock }, options.commandRecordDays ?? 30);
   await background.start();
 
@@ -92,8 +92,8 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     close: async ({ drainMs = 10_000 } = {}) => {
       await tick.stop();
       const isDrained = await background.stop(drainMs);
-      commands.unsubscribe();
-      answers.unsubscribe();
+      // Requests that the broker has already handed over are answered, too; a lost connection ends the wait.
+      await Promise.allSettled([commands.drain(), answers.drain()]);
       await nats.flush().catch(() => {});
       return isDrained;
     },

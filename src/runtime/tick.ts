@@ -188,12 +188,18 @@ export class Tick {
     });
   }
 
+  /** Whether a command can be decided now; if not, it waits for its stream, or has been told why the store cannot be read. */
   #isNear(pending: Pending): boolean {
     const { stream, category } = pending.request;
     const waiting = this.#waiting.get(stream);
     if (waiting === undefined) {
       const actor = this.#options.aggregates.get(category) as LoadedAggregate;
-      if (this.#options.actors.isNear(actor, stream)) return true;
+      try {
+        if (this.#options.actors.isNear(actor, stream)) return true;
+      } catch (error) {
+        pending.settle(this.#commitFault(error));
+        return false;
+      }
       this.#waiting.set(stream, [pending]);
       this.#warm(actor, stream);
     } else {

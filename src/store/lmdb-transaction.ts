@@ -8,6 +8,8 @@ import { assertRunning } from "./transaction-rules.ts";
 export interface End {
   readonly position: number;
   readonly recordedAt: string;
+  /** The indexes that lag have reached this position. */
+  readonly indexed: number;
 }
 
 /** What one transaction has read and written so far. */

@@ -23,6 +23,7 @@ import type {
 import { Fault } from "../core/fault.ts";
 import type { NewEvent, RecordedEvent } from "../core/message.ts";
 import { matches } from "./filter.ts";
+import { LaggingIndexes, maxLag } from "./lagging-indexes.ts";
 import { assertReadable, assertRoom, bytesToOpen, bytesToWrite, isStorageError, storeFault } from "./lmdb-file.ts";
 import { LmdbTables } from "./lmdb-tables.ts";
 import { type End, LmdbTransaction } from "./lmdb-transaction.ts";
@@ -31,7 +32,6 @@ import { decodeEvent, encodeEvent, type LinkedEvent, pack, unpack } from "./reco
 import { StreamIndex } from "./stream-index.ts";
 import { Followers, subscribe } from "./subscription.ts";
 import { assertNoneRuns, assertRunning, synchronous } from "./transaction-rules.ts";
-import { TypeIndex } from "./type-index.ts";
 
 /** How to open a store. */
 export interface LmdbOptions {
@@ -76,14 +76,14 @@ class LmdbStore implements EventStore {
   /** position -> record */
   readonly #events: Database<Buffer, number>;
   readonly #streams: StreamIndex;
-  readonly #types: TypeIndex;
-  /** correlation id -> positions */
-  readonly #correlations: Database<number, string>;
+  readonly #indexes: LaggingIndexes;
   readonly #tables: LmdbTables;
   readonly #followers = new Followers();
   readonly #recent = new RecentEvents();
   readonly #poll: NodeJS.Timeout;
   #seenPosition: number;
+  /** Where the log ended after this process's last append: if it still does, no other process has appended since. */
+  #ownPosition = 0;
   #running: LmdbTransaction | undefined;
 
   constructor(env: RootDatabase, file: string, options: LmdbOptions) {
@@ -92,8 +92,7 @@ class LmdbStore implements EventStore {
     this.#file = file;
     this.#events = env.openDB("events", { encoding: "binary", cache: false });
     this.#streams = new StreamIndex(env, (position) => this.#readLinked(position));
-    this.#types = new TypeIndex(env);
-    this.#correlations = env.openDB("correlations", { encoding: "ordered-binary", cache: false, dupSort: true });
+    this.#indexes = new LaggingIndexes(env);
     this.#tables = new LmdbTables(env);
     this.id = this.#identify(options.newId);
     this.#seenPosition = this.position();
@@ -147,7 +146,7 @@ class LmdbStore implements EventStore {
     }
     for (const one of appended) this.#put(one, tx);
     for (const [stream, head] of heads) this.#streams.setHead(stream, head);
-    tx.end = { position, recordedAt };
+    tx.end = { ...tx.end, position, recordedAt };
     return { outcome: "appended", events: appended.map(({ event }) => event) };
   }
 
@@ -155,8 +154,6 @@ class LmdbStore implements EventStore {
     const { position } = event;
     this.#events.put(position, record, atEnd);
     this.#streams.add(event.stream, event.version, position);
-    this.#types.add(event.category, event.type, position);
-    this.#correlations.put(event.metadata.correlationId, position);
     tx.appended.push({ event, previous, bytes: record.length });
   }
 
@@ -170,6 +167,7 @@ class LmdbStore implements EventStore {
       result = this.#env.transactionSync(() => {
         const started = new LmdbTransaction(this.#tables, this.#end());
         const from = started.end.position;
+        if (from !== this.#ownPosition) this.#streams.forgetHeads();
         tx = started;
         this.#running = started;
         let value: T;
@@ -179,23 +177,20 @@ class LmdbStore implements EventStore {
           isFnError = true;
           throw error;
         }
-        const { position, recordedAt } = started.end;
-        if (position !== from) {
-          this.#types.flush();
-          this.#env.put("end", pack([position, Date.parse(recordedAt)]));
-        }
+        if (started.end.position !== from) this.#putEnd(started);
         return value;
       });
     } catch (error) {
+      this.#streams.forgetHeads();
       if (isFnError && !isStorageError(error)) throw error;
       throw storeFault(error, this.#file);
     } finally {
-      this.#types.discard();
       this.#running = undefined;
       if (tx !== undefined) tx.isRunning = false;
     }
     if (tx !== undefined && tx.appended.length > 0) {
       this.#recent.add(tx.appended);
+      this.#ownPosition = tx.end.position;
       this.#seenPosition = tx.end.position;
       this.#followers.wake();
     }
@@ -203,10 +198,24 @@ class LmdbStore implements EventStore {
   }
 
   #end(): End {
-    const end = this.#meta("end") as [number, number] | undefined;
+    const end = this.#meta("end") as [number, number, number] | undefined;
     return end === undefined
-      ? { position: 0, recordedAt: "" }
-      : { position: end[0], recordedAt: new Date(end[1]).toISOString() };
+      ? { position: 0, recordedAt: "", indexed: 0 }
+      : { position: end[0], recordedAt: new Date(end[1]).toISOString(), indexed: end[2] };
+  }
+
+  #putEnd({ end, appended }: LmdbTransaction): void {
+    const { position, recordedAt, indexed } = end;
+    const isTooLong = position - indexed > maxLag;
+    if (isTooLong) this.#indexes.add(this.#tail(indexed, appended));
+    this.#env.put("end", pack([position, Date.parse(recordedAt), isTooLong ? position : indexed]));
+  }
+
+  /** The log behind a position, most of it still in memory, and what the running transaction has appended. */
+  *#tail(after: number, appended: readonly LinkedEvent[]): Iterable<RecordedEvent> {
+    const before = (appended[0] as LinkedEvent).event.position;
+    for (let position = after + 1; position < before; position++) yield this.#read(position);
+    for (const { event } of appended) yield event;
   }
 
   #lookForOthers(): void {
@@ -222,7 +231,7 @@ class LmdbStore implements EventStore {
   }
 
   head(stream: string): Head {
-    return this.#streams.head(stream);
+    return this.#running === undefined ? this.#streams.head(stream) : this.#streams.headInTransaction(stream);
   }
 
   get(table: Table, key: Key): unknown {
@@ -264,15 +273,18 @@ class LmdbStore implements EventStore {
 
   /** The events that the best index leads to, in position order; a superset of what the filter asks for. */
   *#candidates(filter: LogFilter, after: number): Iterable<RecordedEvent> {
-    if (filter.correlationId !== undefined) {
-      const positions = this.#correlations.getValues(filter.correlationId, { start: after + 1 });
-      for (const position of positions) yield this.#read(position);
-    } else if (filter.types !== undefined || filter.categories !== undefined) {
-      if (this.#running !== undefined) this.#types.flush();
-      for (const position of this.#types.positions(filter, after)) yield this.#read(position);
-    } else {
-      for (const { key, value } of this.#events.getRange({ start: after + 1 })) yield decodeEvent(value, key).event;
+    const positions = this.#indexes.positions(filter, after);
+    if (positions === undefined) {
+      yield* this.#log(after);
+      return;
     }
+    const { indexed } = this.#end();
+    for (const position of positions) yield this.#read(position);
+    yield* this.#log(Math.max(after, indexed));
+  }
+
+  *#log(after: number): Iterable<RecordedEvent> {
+    for (const { key, value } of this.#events.getRange({ start: after + 1 })) yield decodeEvent(value, key).event;
   }
 
   #read(position: number): RecordedEvent {

@@ -5,7 +5,8 @@
 import type { RecordedEvent } from "../core/message.ts";
 import type { LinkedEvent } from "./record.ts";
 
-const maxEvents = 8_192;
+/** More would outlive the young generation of the garbage collector, for nothing: the relay is hardly ever further behind. */
+const maxEvents = 2_048;
 const maxBytes = 32 * 1024 * 1024;
 
 /** An event with the size of its record. */

@@ -12,6 +12,7 @@ import type { LmdbKey } from "./lmdb-tables.ts";
 import type { LinkedEvent } from "./record.ts";
 
 const blockSize = 64;
+const maxKnownHeads = 100_000;
 
 /** Heads, and entries at the ends of blocks. */
 export class StreamIndex {
@@ -20,6 +21,8 @@ export class StreamIndex {
   /** [stream, version that ends a block] -> position */
   readonly #blocks: Database<number, LmdbKey>;
   readonly #read: (position: number) => LinkedEvent;
+  /** Heads that this process has written or read in transactions, true as long as no other process appends. */
+  readonly #known = new Map<string, Head>();
 
   constructor(env: RootDatabase, read: (position: number) => LinkedEvent) {
     const ordered = { encoding: "ordered-binary", cache: false } as const;
@@ -33,13 +36,33 @@ export class StreamIndex {
     return head === undefined ? { version: 0, position: 0 } : { version: head[0], position: head[1] };
   }
 
+  /** The head as the running transaction sees it: every command asks, so it is worth remembering. */
+  headInTransaction(stream: string): Head {
+    const known = this.#known.get(stream);
+    if (known !== undefined) return known;
+    const head = this.head(stream);
+    this.#remember(stream, head);
+    return head;
+  }
+
+  /** Another process has appended, or a transaction was undone: what was remembered may be wrong. */
+  forgetHeads(): void {
+    this.#known.clear();
+  }
+
+  #remember(stream: string, head: Head): void {
+    if (this.#known.size >= maxKnownHeads) this.#known.clear();
+    this.#known.set(stream, head);
+  }
+
   /** Notes one appended event; the head is set once for all of a stream, by `setHead`. */
   add(stream: string, version: number, position: number): void {
     if (version % blockSize === 0) this.#blocks.put([stream, version], position);
   }
 
-  setHead(stream: string, { version, position }: Head): void {
-    this.#heads.put(stream, [version, position]);
+  setHead(stream: string, head: Head): void {
+    this.#heads.put(stream, [head.version, head.position]);
+    this.#remember(stream, head);
   }
 
   /** The events of a stream from one version to another, both inclusive, in order. */

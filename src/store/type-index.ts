@@ -1,8 +1,6 @@
-/**
- * Where the events of each type lie in the log: one entry for all that a transaction appended of a type, so that the
- * cost is per commit, not per event.
- */
+/** Where the events of each type lie in the log: entries of many positions, because types are few. */
 import type { Database, RootDatabase } from "lmdb";
+import type { RecordedEvent } from "../core/message.ts";
 import type { LmdbKey } from "./lmdb-tables.ts";
 import { mergeAscending } from "./merge.ts";
 import { pack, unpack } from "./record.ts";
@@ -20,34 +18,28 @@ export interface TypeFilter {
 export class TypeIndex {
   /** [category/type, first position] -> ascending positions */
   readonly #entries: Database<Buffer, LmdbKey>;
-  /** Appended by the running transaction and not written yet. */
-  #pending = new Map<string, number[]>();
 
   constructor(env: RootDatabase) {
     this.#entries = env.openDB("types", { encoding: "binary", cache: false });
   }
 
-  add(category: string, type: string, position: number): void {
-    const key = `${category}/${type}`;
-    const positions = this.#pending.get(key);
-    if (positions === undefined) this.#pending.set(key, [position]);
-    else positions.push(position);
-  }
-
-  /** Writes what is pending, within the transaction. */
-  flush(): void {
-    for (const [key, positions] of this.#pending) {
-      for (let from = 0; from < positions.length; from += positionsPerEntry) {
-        const part = positions.slice(from, from + positionsPerEntry);
-        this.#entries.put([key, part[0] as number], pack(part));
-      }
+  /** Adds events behind all that were added before, in position order. */
+  add(events: readonly RecordedEvent[]): void {
+    const byKey = new Map<string, number[]>();
+    for (const { category, type, position } of events) {
+      const key = `${category}/${type}`;
+      const positions = byKey.get(key);
+      if (positions === undefined) byKey.set(key, [position]);
+      else positions.push(position);
     }
-    this.#pending.clear();
+    for (const [key, positions] of byKey) this.#put(key, positions);
   }
 
-  /** Forgets what is pending: the transaction was undone. */
-  discard(): void {
-    this.#pending.clear();
+  #put(key: string, positions: readonly number[]): void {
+    for (let from = 0; from < positions.length; from += positionsPerEntry) {
+      const part = positions.slice(from, from + positionsPerEntry);
+      this.#entries.put([key, part[0] as number], pack(part));
+    }
   }
 
   /** Ascending positions after `after`, of all types that pass. */

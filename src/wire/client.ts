@@ -14,7 +14,7 @@ import { type ErrorBody, Fault } from "../core/fault.ts";
 import { json } from "./codec.ts";
 import { openConnection } from "./connection.ts";
 import type { CommandReply, EventsReply, HistoryReply, StateReply } from "./replies.ts";
-import { commandSubject, defaultPrefix, querySubject } from "./subjects.ts";
+import { type CommandAddress, commandSubject, defaultPrefix, parseCommandSubject, querySubject } from "./subjects.ts";
 import { ulids } from "./ulid.ts";
 
 /** Where and how to connect. */
@@ -84,10 +84,10 @@ export async function connect<D extends Domain = Domain>(options: ConnectOptions
   return {
     nats,
     query,
-    send: (category, id, command, sendOptions = {}) =>
+    send: async (category, id, command, sendOptions = {}) =>
       request<CommandReply>({
         nats,
-        subject: commandSubject(prefix, { category, id, type: command.type }),
+        subject: subjectOf(prefix, { category, id, type: command.type }),
         body: command.data,
         headers: commandHeaders(sendOptions, options.actor),
         timeoutMs: sendOptions.timeoutMs ?? defaultTimeoutMs,
@@ -106,6 +106,20 @@ const defaultTimeoutMs = 10_000;
 const attemptTimeoutMs = 5_000;
 const retryDelayMs = 50;
 const maxRetryDelayMs = 1_000;
+/** The broker's limit counts headers, too. */
+const headerRoomBytes = 8 * 1024;
+
+/** What is no subject cannot be sent, or would be answered by nobody: refused here as the runtime would. */
+function subjectOf(prefix: string, address: CommandAddress): string {
+  const subject = commandSubject(prefix, address);
+  const isSubject = !/[\s*>]|\.\.|\.$/.test(subject) && parseCommandSubject(prefix, subject) !== undefined;
+  if (isSubject) return subject;
+  throw invalid(`${subject} is not <category>.<id>.<CommandType>, the id 1 to 128 of A-Z a-z 0-9 _ - ~`, "subject");
+}
+
+function invalid(message: string, path: string): Fault {
+  return new Fault("INVALID_COMMAND", message, { issues: [{ path, message }] });
+}
 
 function commandHeaders(options: SendOptions, defaultActor: string | undefined): MsgHdrs {
   const all: Record<string, string | undefined> = {
@@ -118,7 +132,10 @@ function commandHeaders(options: SendOptions, defaultActor: string | undefined):
     traceparent: options.traceparent,
   };
   const result = headers();
-  for (const [name, value] of Object.entries(all)) if (value !== undefined) result.set(name, value);
+  for (const [name, value] of Object.entries(all)) {
+    if (value !== undefined && /[\r\n]/.test(value)) throw invalid(`${name} has a line break in it`, name);
+    if (value !== undefined) result.set(name, value);
+  }
   return result;
 }
 
@@ -139,7 +156,7 @@ interface Request {
 async function request<Reply>({ nats, subject, body, headers, timeoutMs }: Request): Promise<Reply> {
   const bytes = json.encode(body ?? {});
   const limit = nats.info?.max_payload ?? Number.POSITIVE_INFINITY;
-  if (bytes.length > limit) {
+  if (bytes.length + headerRoomBytes > limit) {
     const advice = "put it into the object store and send a reference {ref, sha256, bytes, mediaType}";
     throw new Fault("PAYLOAD_TOO_LARGE", `the body has ${bytes.length} bytes, the broker takes ${limit}: ${advice}`, {
       bytes: bytes.length,

@@ -4,8 +4,7 @@ import { Packr } from "msgpackr";
 export const msgpackType = "application/msgpack";
 
 /** Many encoders write every integer in 64 bits; "auto", which the library's types do not know, reads numbers where it can. */
-const packr = new Packr({ useRecords: false, int64AsType: "auto" as "number" });
-const textEncoder = new TextEncoder();
+const packr = new Packr({ useRecords: false, int64AsType: "auto" as "number", encodeUndefinedAsNil: true });
 const textDecoder = new TextDecoder("utf-8", { fatal: true });
 const maxDepth = 64;
 /** Written out, JSON escapes a surrogate only when it stands alone. */
@@ -21,7 +20,8 @@ export interface Codec {
 
 export const json: Codec = {
   contentType: "application/json",
-  encode: (value) => textEncoder.encode(JSON.stringify(value)),
+  // Small buffers come from Node's pool, where a TextEncoder would allocate each.
+  encode: (value) => Buffer.from(JSON.stringify(value)),
   decode: (bytes) => {
     if (bytes.length === 0) return {};
     let text: string;
@@ -52,7 +52,11 @@ export const msgpack: Codec = {
     } catch {
       throw new Error("the body is not MessagePack");
     }
-    return checked(value);
+    checked(value);
+    if (Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf("\ufffd") < 0 && hasReplacement(value)) {
+      throw new Error("the body holds text that is not UTF-8");
+    }
+    return value;
   },
 };
 
@@ -62,6 +66,13 @@ export function codecFor(contentType: string | undefined): Codec | undefined {
   const mediaType = contentType.split(";", 1)[0]?.trim().toLowerCase();
   if (mediaType === json.contentType) return json;
   return mediaType === msgpackType ? msgpack : undefined;
+}
+
+/** Whether a text, or the name of a field, has the character that stands where the bytes were no UTF-8. */
+function hasReplacement(value: unknown): boolean {
+  if (typeof value === "string") return value.includes("\ufffd");
+  if (typeof value !== "object" || value === null) return false;
+  return Object.entries(value).some(([key, inner]) => key.includes("\ufffd") || hasReplacement(inner));
 }
 
 /**

@@ -1,5 +1,4 @@
 /** From the bytes and headers of a request to a checked command: PROTOCOL.md, Commands. */
-import { hash } from "node:crypto";
 import type { MsgHdrs } from "@nats-io/nats-core";
 import { z } from "zod";
 import { Fault } from "../core/fault.ts";
@@ -7,6 +6,7 @@ import type { Command, Metadata } from "../core/message.ts";
 import type { Schemas } from "../core/schema.ts";
 import { streamName } from "../core/stream.ts";
 import { type Codec, codecFor } from "./codec.ts";
+import { digest } from "./digest.ts";
 import { schemaFault } from "./schema-fault.ts";
 import { type CommandAddress, parseCommandSubject } from "./subjects.ts";
 
@@ -21,7 +21,7 @@ export interface CommandRequest {
   /** The client chose the command id, so its reply is kept for repetitions. */
   readonly isIdempotent: boolean;
   /** Digest of type and body: the same id with another digest is a mistake. */
-  readonly digest: Uint8Array;
+  readonly digest: number;
 }
 
 /** What parsing needs to know of the runtime. */
@@ -123,15 +123,14 @@ function withHeaders(
     command: { type, data, occurredAt: occurredAt(headers, context.now()), metadata: metadata(headers, commandId) },
     expectedVersion: expectedVersion(headers),
     isIdempotent: givenId !== undefined,
-    digest: givenId === undefined ? noDigest : digestOf(type, data),
+    digest: givenId === undefined ? 0 : digestOf(type, data),
   };
 }
 
-const noDigest = new Uint8Array(0);
-
 /** The body as its schema read it, so that the order of fields and the encoding do not matter. */
-function digestOf(type: string, data: unknown): Uint8Array {
-  return hash("sha256", `${type}\n${JSON.stringify(data)}`, "buffer").subarray(0, 16);
+function digestOf(type: string, data: unknown): number {
+  return digest(`${type}
+${JSON.stringify(data)}`);
 }
 
 function metadata(headers: MsgHdrs | undefined, commandId: string): Metadata {
@@ -169,13 +168,15 @@ function expectedVersion(headers: MsgHdrs | undefined): number | undefined {
 }
 
 const isoTime = z.iso.datetime({ offset: true });
+/** Times before are written in another form and would no longer compare as strings. */
+const yearZeroMs = Date.parse("0000-01-01T00:00:00Z");
 
 function occurredAt(headers: MsgHdrs | undefined, now: string): string {
   const name = "Retrace-Occurred-At";
   if (headers?.has(name) !== true) return now;
   const value = headers.get(name);
   const time = isoTime.safeParse(value).success ? Date.parse(value) : Number.NaN;
-  if (Number.isNaN(time))
+  if (Number.isNaN(time) || time < yearZeroMs)
     throw invalid(`${name} must be an ISO 8601 time with a zone, like 2026-01-31T12:00:00Z`, name);
   if (time > Date.parse(now) + maxAheadMs) throw invalid(`${name} is more than 5 minutes in the future`, name);
   return new Date(time).toISOString();

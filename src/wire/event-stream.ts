@@ -1,6 +1,6 @@
 /**
- * The JetStream stream of events: made so that sequence equals position, and written in atomic batches that name the
- * sequence they follow. Knows JetStream's interface, nothing of stores.
+ * The JetStream stream of events: made so that sequence equals position, because every message names the sequence it
+ * follows. Knows JetStream's interface, nothing of stores.
  */
 import { JetStreamApiError, type JetStreamManager, jetstreamManager, type StreamInfo } from "@nats-io/jetstream";
 import type { MsgHdrs, NatsConnection } from "@nats-io/nats-core";
@@ -25,27 +25,20 @@ export interface StreamEnd {
   readonly isHollow: boolean;
 }
 
-/** The outcome of publishing a batch: published whole, or not at all because the stream ends elsewhere. */
-export type PublishResult = { readonly outcome: "published" } | { readonly outcome: "moved" };
-
-/** JetStream's limit for one atomic batch, with room to spare. */
-export const maxBatchMessages = 900;
+/** Far below what JetStream holds back for a stream (10,000 messages, 128 MB): above that it drops without a word. */
+const maxBatchMessages = 1_000;
 const maxBatchBytes = 4 * 1024 * 1024;
 const metadataKey = "retrace-store";
 const streamNotFound = 10_059;
 const wrongLastSequence = 10_071;
 const requestTimeoutMs = 5_000;
-const encoder = new TextEncoder();
 
 /** The stream of one store on one broker. */
 export class EventStream {
   readonly #options: EventStreamOptions;
-  readonly #batchPrefix: string;
-  #batches = 0;
 
-  constructor(options: EventStreamOptions, batchPrefix: string) {
+  constructor(options: EventStreamOptions) {
     this.#options = options;
-    this.#batchPrefix = batchPrefix;
   }
 
   /** Finds or makes the stream, and says where it ends. @throws Fault BUS_UNAVAILABLE, or a StreamRefused sentence. */
@@ -105,7 +98,6 @@ export class EventStream {
         storage: "file",
         retention: "limits",
         discard: "new",
-        allow_atomic: true,
         allow_direct: true,
         metadata: { [metadataKey]: storeId },
       });
@@ -124,34 +116,26 @@ export class EventStream {
   }
 
   /**
-   * Publishes as many of `messages`, from the first, as fit one atomic batch, at `afterSequence + 1` and following.
-   * Resolves with their number once the broker has taken the batch, or with "moved" when the stream ends elsewhere.
+   * Publishes as many of `messages`, from the first, as fit one batch, at `afterSequence + 1` and following. Resolves
+   * with their number once the broker has taken them all, or with "moved" when the stream ends elsewhere.
+   *
+   * Each message names the sequence before its own, so one that is lost or refused takes all behind it along, and
+   * the acknowledgement of the last stands for all. What came through before a failure is a right beginning.
    */
   async publish(messages: readonly EventMessage[], afterSequence: number): Promise<number | "moved"> {
     const { nats } = this.#options;
     const batch = fitting(messages);
     const last = batch.length - 1;
-    this.#batches += 1;
-    const batchId = `${this.#batchPrefix}-${this.#batches}`;
-    let acknowledged: Promise<{ json<T>(): T }> | undefined;
-    for (const [i, { subject, headerLines, body }] of batch.entries()) {
-      let lines = headerLines;
-      if (i === 0) lines += `Nats-Expected-Last-Sequence: ${afterSequence}\r\n`;
-      if (last > 0) lines += `Nats-Batch-Id: ${batchId}\r\nNats-Batch-Sequence: ${i + 1}\r\n`;
-      if (last > 0 && i === last) lines += "Nats-Batch-Commit: 1\r\n";
-      const headers = rawHeaders(lines);
-      if (i < last) nats.publish(subject, encoder.encode(body), { headers });
-      else acknowledged = nats.request(subject, encoder.encode(body), { headers, timeout: requestTimeoutMs });
+    for (const [i, message] of batch.slice(0, last).entries()) {
+      nats.publish(message.subject, Buffer.from(message.body), { headers: following(message, afterSequence + i) });
     }
-    const reply = (await (acknowledged as Promise<{ json<T>(): T }>)).json<PublishAck>();
-    if (reply.error === undefined) {
-      if (reply.seq !== afterSequence + batch.length) return "moved";
-      return batch.length;
-    }
-    if (reply.error.err_code === wrongLastSequence) return "moved";
-    throw new Fault("BUS_UNAVAILABLE", `JetStream refused a batch: ${reply.error.description}`, {
-      code: reply.error.err_code,
-    });
+    const { subject, body } = batch[last] as EventMessage;
+    const headers = following(batch[last] as EventMessage, afterSequence + last);
+    const reply = await nats.request(subject, Buffer.from(body), { headers, timeout: requestTimeoutMs });
+    const { seq, error } = reply.json<PublishAck>();
+    if (error === undefined) return seq === afterSequence + batch.length ? batch.length : "moved";
+    if (error.err_code === wrongLastSequence) return "moved";
+    throw new Fault("BUS_UNAVAILABLE", `JetStream refused events: ${error.description}`, { code: error.err_code });
   }
 }
 
@@ -177,7 +161,7 @@ function fitting(messages: readonly EventMessage[]): readonly EventMessage[] {
 }
 
 /** Header bytes as the client writes them out: its own header objects cost more than all the rest of a publish. */
-function rawHeaders(lines: string): MsgHdrs {
-  const bytes = encoder.encode(`NATS/1.0\r\n${lines}\r\n`);
+function following({ headerLines }: EventMessage, sequence: number): MsgHdrs {
+  const bytes = Buffer.from(`NATS/1.0\r\n${headerLines}Nats-Expected-Last-Sequence: ${sequence}\r\n\r\n`);
   return { encode: () => bytes } as unknown as MsgHdrs;
 }

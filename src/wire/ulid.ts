@@ -31,10 +31,23 @@ function encodeTime(ms: number): string {
 }
 
 function randomTail(): Uint8Array<ArrayBuffer> {
-  const tail = randomFillSync(new Uint8Array(randomLength)).map((byte) => byte & 31);
+  const tail = randomBytes(randomLength).map((byte) => byte & 31);
   // Room to count up without a carry out of the last place.
   tail[0] = (tail[0] as number) & 15;
   return tail;
+}
+
+/** Asking the system for sixteen bytes costs as much as for a thousand. */
+const pool = new Uint8Array(1_024);
+let poolUsed = pool.length;
+
+function randomBytes(count: number): Uint8Array<ArrayBuffer> {
+  if (poolUsed + count > pool.length) {
+    randomFillSync(pool);
+    poolUsed = 0;
+  }
+  poolUsed += count;
+  return pool.slice(poolUsed - count, poolUsed);
 }
 
 function increment(digits: Uint8Array): void {

@@ -70,7 +70,7 @@ export async function commandFigures(setting: Setting): Promise<Figure[]> {
   };
 
   progress("a, b: warming up");
-  for (const concurrency of [512, 1] as const) {
+  for (const concurrency of [512, 128, 1] as const) {
     await slice(echoOnce, concurrency, sizes.warmUpMs);
     await commandSlice(concurrency, sizes.warmUpMs);
   }

@@ -2,7 +2,6 @@
  * Part (d): one command on a stream of 10 events against one with a very long past. Through the command loop on a real store, but
  * without the wire: what the wire costs is the same for both and would only blur the ratio.
  */
-import { hash } from "node:crypto";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { LiveActors } from "../../src/runtime/live-actors.ts";
 import { builtInActors, loadActors } from "../../src/runtime/loader.ts";
@@ -10,6 +9,7 @@ import { openLog } from "../../src/runtime/log.ts";
 import { snapshotEvery } from "../../src/runtime/snapshots.ts";
 import { Tick } from "../../src/runtime/tick.ts";
 import type { CommandRequest } from "../../src/wire/command-request.ts";
+import { digest } from "../../src/wire/digest.ts";
 import { type Figure, percentile } from "./figures.ts";
 import { openStore, type Place, streamOf } from "./large-store.ts";
 import { progress } from "./training-runs.ts";
@@ -47,54 +47,69 @@ export async function longStreamFigures({ path, longEvents, pairs }: LongStreamO
   const bench = await openBench(path);
   const { send, forget, warm } = bench;
 
-  const from = performance.now();
-  await send(longId);
-  const firstMs = performance.now() - from;
+  const { ms: firstMs } = await send(longId);
   // What the runtime would have left behind while the stream grew: a snapshot.
   for (let i = 0; i < snapshotEvery; i++) await send(longId);
 
-  const seen = {
-    hot: { short: [] as number[], long: [] as number[] },
-    cold: { short: [] as number[], long: [] as number[] },
-  };
+  const hot: Pair = { short: [], long: [] };
+  const cold: Pair = { short: [], long: [] };
   for (let i = 0; i < pairs; i++) {
     warm(shortId(i));
-    seen.hot.short.push(await send(shortId(i)));
-    seen.hot.long.push(await send(longId));
+    if (i % 2 === 0) hot.short.push(await send(shortId(i)));
+    hot.long.push(await send(longId));
+    if (i % 2 === 1) hot.short.push(await send(shortId(i)));
   }
   for (let i = pairs; i < 2 * pairs; i++) {
-    seen.cold.short.push(await send(shortId(i)));
+    cold.short.push(await send(shortId(i)));
     forget(longId);
-    seen.cold.long.push(await send(longId));
+    cold.long.push(await send(longId));
   }
   await bench.close();
 
-  const p50 = { part: "d", unit: "ms" } as const;
-  const ratio = { part: "d", unit: "x" } as const;
-  const [hotShort, hotLong] = [percentile(seen.hot.short, 0.5), percentile(seen.hot.long, 0.5)];
-  const [coldShort, coldLong] = [percentile(seen.cold.short, 0.5), percentile(seen.cold.long, 0.5)];
   const many = longEvents.toLocaleString("en");
   return [
     { id: "long.events", part: "d", text: "events of the long stream", value: longEvents, unit: "" },
-    { id: "long.hot.10", text: "command on 10 events, actor in memory, p50", value: hotShort, ...p50 },
-    { id: "long.hot.many", text: `command on ${many} events, actor in memory, p50`, value: hotLong, ...p50 },
-    { id: "long.hot.ratio", text: "ratio, actor in memory", value: hotLong / hotShort, ...ratio },
-    { id: "long.cold.10", text: "command on 10 events, actor evicted, p50", value: coldShort, ...p50 },
-    { id: "long.cold.many", text: `command on ${many} events, actor evicted, p50`, value: coldLong, ...p50 },
-    { id: "long.cold.ratio", text: "ratio, actor evicted", value: coldLong / coldShort, ...ratio },
-    {
-      id: "long.first",
-      part: "d",
-      text: `first command on ${many} events without any snapshot`,
-      value: firstMs,
-      unit: "ms",
-    },
+    ...pairFigures("long.hot", "actor in memory", many, hot),
+    ...pairFigures("long.cold", "actor evicted", many, cold),
+    { id: "long.first", part: "d", text: `first command on ${many}, without any snapshot`, value: firstMs, unit: "ms" },
+  ];
+}
+
+/** What one command took. */
+interface Sample {
+  readonly ms: number;
+  readonly cpuUs: number;
+}
+
+interface Pair {
+  readonly short: Sample[];
+  readonly long: Sample[];
+}
+
+function pairFigures(id: string, text: string, many: string, { short, long }: Pair): Figure[] {
+  const p50 = (samples: readonly Sample[]): number =>
+    percentile(
+      samples.map(({ ms }) => ms),
+      0.5,
+    );
+  const cpu = (samples: readonly Sample[]): number =>
+    percentile(
+      samples.map(({ cpuUs }) => cpuUs),
+      0.5,
+    );
+  const part = "d";
+  return [
+    { id: `${id}.10`, part, text: `command on 10 events, ${text}, p50`, value: p50(short), unit: "ms" },
+    { id: `${id}.many`, part, text: `command on ${many}, ${text}, p50`, value: p50(long), unit: "ms" },
+    { id: `${id}.ratio`, part, text: `ratio, ${text}`, value: p50(long) / p50(short), unit: "x" },
+    { id: `${id}.10.cpu`, part, text: `CPU on 10 events, ${text}, p50`, value: cpu(short), unit: "us" },
+    { id: `${id}.many.cpu`, part, text: `CPU on ${many}, ${text}, p50`, value: cpu(long), unit: "us" },
   ];
 }
 
 interface Bench {
-  /** Sends one command and returns how long it took, in milliseconds. */
-  send(id: string): Promise<number>;
+  /** Sends one command and waits for its outcome. */
+  send(id: string): Promise<Sample>;
   /** Brings the actor into memory. */
   warm(id: string): void;
   forget(id: string): void;
@@ -127,17 +142,19 @@ async function openBench(path: string): Promise<Bench> {
       },
       expectedVersion: undefined,
       isIdempotent: true,
-      digest: hash("sha256", JSON.stringify(data), "buffer").subarray(0, 16),
+      digest: digest(JSON.stringify(data)),
     };
   };
   return {
     send: async (id) => {
       const command = request(id);
+      const cpuFrom = process.cpuUsage();
       const from = performance.now();
       const outcome = await new Promise((resolve) => tick.submit(command, resolve));
       const ms = performance.now() - from;
+      const { user, system } = process.cpuUsage(cpuFrom);
       if (outcome instanceof Error) throw outcome;
-      return ms;
+      return { ms, cpuUs: user + system };
     },
     warm: (id) => {
       const stream = streamOf(id);

@@ -46,6 +46,13 @@ export interface CrashReport {
 
 type Victim = "runtime" | "nats" | "runtime while starting";
 
+/** What is killed at once, and how many processes that are. */
+const killsOf = { runtime: 1, nats: 1, both: 2, "runtime while starting": 2 } as const;
+type Strike = keyof typeof killsOf;
+
+/** Carried out in a new random order each time round. */
+const strikes: readonly Strike[] = ["runtime", "runtime", "runtime", "nats", "nats", "both", "runtime while starting"];
+
 /** The processes of one run. */
 interface Setting {
   readonly options: CrashRunOptions;
@@ -116,17 +123,20 @@ function urlOf({ port }: Setting): string {
 async function killAgainAndAgain(setting: Setting, workload: Workload): Promise<void> {
   const { random, options, kills } = setting;
   const total = (): number => kills.runtime + kills.nats + kills["runtime while starting"];
+  let plan: Strike[] = [];
   while (total() < options.kills) {
+    if (plan.length === 0) plan = random.shuffled(strikes);
+    const next = plan.pop() as Strike;
+    const what = total() === options.kills - 1 && killsOf[next] > 1 ? "runtime" : next;
     await moreAcknowledged(setting, workload, 1 + random.integer(maxBetweenKills));
     await delay(random.integer(30));
-    const what = random.weighted({ runtime: 50, nats: 25, both: 15, "runtime while starting": 10 });
     await strike(setting, what);
     options.onKill?.(`${total()} kills (last: ${what}), ${workload.acknowledged.length} commands acknowledged`);
   }
   await moreAcknowledged(setting, workload, maxBetweenKills);
 }
 
-async function strike(setting: Setting, what: "runtime" | "nats" | "both" | "runtime while starting"): Promise<void> {
+async function strike(setting: Setting, what: Strike): Promise<void> {
   if (what === "nats") {
     await killNats(setting);
     await restartExternal(setting);

@@ -8,11 +8,11 @@ import { type EventMessage, readEventMessages, streamInfo } from "../support/eve
 import { eventually } from "../support/eventually.ts";
 import { startNats } from "../support/nats.ts";
 import { seededRandom } from "../support/random.ts";
-import { connectRaw, relayCaughtUp, sendRaw } from "../support/raw-client.ts";
+import { connectRaw, queryRaw, type RawHealth, relayCaughtUp, sendRaw } from "../support/raw-client.ts";
 import { embeddedBrokerPid, launchRuntime, startRuntime } from "../support/runtime.ts";
 import { tempDir } from "../support/temp.ts";
 import { assertOneStory } from "./one-story.ts";
-import { startWorkload } from "./workload.ts";
+import { startWorkload, type Workload } from "./workload.ts";
 
 const stream = "RETRACE_EVENTS";
 const connections: NatsConnection[] = [];
@@ -73,22 +73,48 @@ test("makes a stream that was deleted while nothing happens again, the same to t
   expect((await relayed(nats)).slice(0, before.length)).toEqual(before);
 });
 
-test("makes a stream that is deleted under load again, time after time, and loses nothing", async () => {
-  const dataDir = tempDir();
-  const runtime = await startRuntime({ dataDir });
-  const nats = await connect(runtime.url);
-  const workload = await startWorkload({ url: runtime.url, random: seededRandom(5) });
+/** Deletes the stream time after time while commands keep coming. */
+async function deleteUnderLoad(nats: NatsConnection, workload: Workload): Promise<void> {
   for (let round = 1; round <= 4; round++) {
-    await Promise.race([
-      workload.failed,
-      eventually("more commands are acknowledged", () => workload.acknowledged.length >= round * 300),
-    ]);
+    const isEnough = () => workload.acknowledged.length >= round * 300;
+    await Promise.race([workload.failed, eventually("more commands are acknowledged", isEnough)]);
     const { created } = await eventually("there is a stream", () => streamInfo(nats, stream));
     await deleteStream(nats);
     await madeAgain(nats, created);
   }
+}
+
+test("makes a stream that is deleted under load again, time after time, and loses nothing", async () => {
+  const dataDir = tempDir();
+  const runtime = await startRuntime({ dataDir });
+  const workload = await startWorkload({ url: runtime.url, random: seededRandom(5) });
+  await deleteUnderLoad(await connect(runtime.url), workload);
   await workload.finish();
   await assertOneStory({ url: runtime.url, dataDir, runtime }, workload.acknowledged);
+});
+
+test("leaves it to the process that relays to make the stream again: to look at health makes none", async () => {
+  const [dataDir, { url }] = [tempDir(), await startNats()];
+  const start = () => startRuntime({ dataDir, nats: url });
+  const runtimes = [await start(), await start()];
+  const nats = await connect(url);
+  await record(nats, "run", { runs: 2 });
+  await relayCaughtUp(nats);
+  const lookAt = (wanted: (health: RawHealth) => boolean): Promise<RawHealth> =>
+    eventually("the right one of the two answers", async () => {
+      const health = await queryRaw<RawHealth>(nats, "health", {}, { timeoutMs: 250 });
+      return wanted(health) ? health : undefined;
+    });
+  const { process: relaying } = await lookAt(({ relay }) => relay.reason === undefined);
+  expect(runtimes.map(({ pid }) => pid)).toContain(relaying.pid);
+
+  process.kill(relaying.pid, "SIGSTOP");
+  await deleteStream(nats);
+  const { relay } = await lookAt(({ process: { pid } }) => pid !== relaying.pid);
+  // A very slow machine may have seen the other one take over in the meantime.
+  if (relay.reason !== undefined) expect(relay).toMatchObject({ status: "waiting", position: 0 });
+  process.kill(relaying.pid, "SIGCONT");
+  expect(await relayed(nats)).toHaveLength(40);
 });
 
 const streamFolder = (dataDir: string): string => join(dataDir, "jetstream", "jetstream", "$G", "streams", stream);

@@ -2,7 +2,7 @@
 import type { NatsConnection } from "@nats-io/nats-core";
 import { afterAll, expect, test } from "vitest";
 import { assertOneStory } from "../crash/one-story.ts";
-import { startWorkload } from "../crash/workload.ts";
+import { startWorkload, type Workload } from "../crash/workload.ts";
 import { eventually } from "../support/eventually.ts";
 import { startNats } from "../support/nats.ts";
 import { seededRandom } from "../support/random.ts";
@@ -15,7 +15,7 @@ import {
   relayCaughtUp,
   sendRaw,
 } from "../support/raw-client.ts";
-import { launchRuntime, startRuntime } from "../support/runtime.ts";
+import { launchRuntime, startRuntime, type TestRuntime } from "../support/runtime.ts";
 import { tempDir } from "../support/temp.ts";
 
 const clientCount = 50;
@@ -119,6 +119,41 @@ test("goes on when either of two processes is killed: the other serves and relay
   await workload.finish();
   await assertOneStory({ url, dataDir, runtime: third }, workload.acknowledged);
 });
+
+test("publishes each event once when a process that slept through its lease goes on where it was", async () => {
+  const { dataDir, url, runtimes } = await startTwo();
+  const nats = await connect(url);
+  const relaying = async (): Promise<TestRuntime | undefined> => {
+    const { process, relay } = await queryRaw<RawHealth>(nats, "health", {}, { timeoutMs: 500 });
+    // The other one gives the name of the process that does it.
+    return relay.reason === undefined ? runtimes.find(({ pid }) => pid === process.pid) : undefined;
+  };
+  const sleeper = await eventually("one of the two relays", relaying);
+  const [other] = runtimes.filter((runtime) => runtime !== sleeper) as [TestRuntime];
+  const workload = await startWorkload({ url, random: seededRandom(9) });
+  await fallAsleepWithoutTheLock(sleeper.pid, workload);
+  await eventually("the other one relays", async () => (await relaying()) === other);
+  const enough = workload.acknowledged.length + 300;
+  process.kill(sleeper.pid, "SIGCONT");
+  await eventually("more commands are acknowledged", () => workload.acknowledged.length >= enough);
+  await workload.finish();
+  expect(await sleeper.stop()).toEqual({ code: 0, signal: null });
+  await assertOneStory({ url, dataDir, runtime: other }, workload.acknowledged);
+});
+
+/** A process that is stopped while it writes to the store holds up everybody. */
+async function fallAsleepWithoutTheLock(pid: number, { acknowledged }: Workload): Promise<void> {
+  await eventually("the process sleeps and the other one serves", async () => {
+    process.kill(pid, "SIGSTOP");
+    const enough = acknowledged.length + 10;
+    try {
+      return await eventually("commands are acknowledged", () => acknowledged.length >= enough, 1_000);
+    } catch {
+      process.kill(pid, "SIGCONT");
+      return false;
+    }
+  });
+}
 
 /** Status 1, nothing on stdout, one sentence on stderr. */
 async function refusal(options: { dataDir: string; nats?: string }): Promise<string> {

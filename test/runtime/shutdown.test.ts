@@ -23,12 +23,14 @@ async function connect(url: string): Promise<NatsConnection> {
   return nats;
 }
 
-/** Commands on many streams at once; each sender ends with the first one that is not accepted. */
+/** Commands on many streams at once, from senders that go on until nobody is there to take a command. */
 interface Load {
   /** Ids of the commands that were acknowledged, and their replies. */
   readonly acknowledged: Map<string, RawReply>;
-  /** Ids of the commands that were not, and what was said instead: one for each sender. */
-  readonly ended: Promise<Map<string, RawOutcome<RawReply>>>;
+  /** Ids of the commands that were not, and what was said instead. */
+  readonly refused: Map<string, RawOutcome<RawReply>>;
+  /** Resolves when every sender has come to its end: no responders, or no answer at all. */
+  readonly ended: Promise<unknown>;
 }
 
 const senderCount = 200;
@@ -36,36 +38,34 @@ const senderCount = 200;
 async function startLoad(url: string): Promise<Load> {
   const clients = await Promise.all(Array.from({ length: 4 }, () => connect(url)));
   const acknowledged = new Map<string, RawReply>();
-  const endings = new Map<string, RawOutcome<RawReply>>();
+  const refused = new Map<string, RawOutcome<RawReply>>();
   const send = async (sender: number): Promise<void> => {
     const nats = clients[sender % clients.length] as NatsConnection;
     for (let step = 0; ; step++) {
       const [type, data] = step === 0 ? ["StartTraining", {}] : ["RecordProgress", { step, loss: 1 / step }];
       const commandId = `s${sender}-${step}`;
       const command = { category: "training-run", id: `s${sender}`, type, data, commandId };
-      const outcome = await sendRaw(nats, command, { timeoutMs: 20_000 });
-      if (outcome.outcome === "reply") {
-        acknowledged.set(commandId, outcome.reply);
-      } else {
-        endings.set(commandId, outcome);
-        return;
-      }
+      const outcome = await sendRaw(nats, command, { timeoutMs: 10_000 });
+      if (outcome.outcome === "reply") acknowledged.set(commandId, outcome.reply);
+      else refused.set(commandId, outcome);
+      if (outcome.outcome === "no responders" || outcome.outcome === "unanswered") return;
     }
   };
-  const ended = Promise.all(Array.from({ length: senderCount }, (_, sender) => send(sender))).then(() => endings);
+  const ended = Promise.all(Array.from({ length: senderCount }, (_, sender) => send(sender)));
   await eventually("the load is on", () => acknowledged.size > 2 * senderCount);
-  return { acknowledged, ended };
+  return { acknowledged, refused, ended };
 }
 
 /** Each acknowledged command is in the log as its reply said, each refused one is not. */
-async function expectKept(dataDir: string, { acknowledged, ended }: Load) {
+async function expectKept(dataDir: string, { acknowledged, refused, ended }: Load) {
+  await ended;
   const events = await storedEvents(dataDir);
   const byCommand = new Map(events.map((event) => [event.metadata.commandId, event]));
   expect(byCommand.size).toBe(events.length);
   for (const [commandId, reply] of acknowledged) {
     expect(reply.events).toEqual([expect.objectContaining({ id: byCommand.get(commandId)?.id })]);
   }
-  for (const [commandId, { outcome }] of await ended) {
+  for (const [commandId, { outcome }] of refused) {
     if (outcome !== "unanswered") expect(byCommand.has(commandId)).toBe(false);
   }
   return events;
@@ -82,7 +82,8 @@ test.each([
   process.kill(runtime.pid, signal);
   expect(await runtime.exited).toEqual({ code: 0, signal: null });
 
-  for (const outcome of (await load.ended).values()) {
+  await load.ended;
+  for (const outcome of load.refused.values()) {
     if (outcome.outcome === "no responders") continue;
     expect(outcome).toMatchObject({ outcome: "error", number: 503, error: { code: "SHUTTING_DOWN", retryable: true } });
   }
@@ -103,6 +104,7 @@ test("ends its own broker last, when everything is in JetStream", async () => {
   const events = await expectKept(dataDir, load);
   const broker = await startNats({ storeDir: dataDir });
   await assertStreamHolds(await connect(broker.url), events);
+  await broker.stop();
 });
 
 test("ends although its broker is gone, and relays the rest after the next start", async () => {
@@ -120,4 +122,12 @@ test("ends although its broker is gone, and relays the rest after the next start
   const nats = await connect(broker.url);
   expect(await relayCaughtUp(nats)).toBe(events.length);
   await assertStreamHolds(nats, events);
+});
+
+test("ends at once when its broker is gone and everything was relayed", async () => {
+  const broker = await startNats();
+  const runtime = await startRuntime({ dataDir: tempDir(), nats: broker.url });
+  await relayCaughtUp(await connect(broker.url));
+  await broker.kill();
+  expect(await runtime.stop()).toEqual({ code: 0, signal: null });
 });

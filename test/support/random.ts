@@ -6,8 +6,8 @@ export interface Random {
   integer(below: number): number;
   /** True with this probability. */
   chance(probability: number): boolean;
-  /** One of the choices, as often as its weight says. */
-  weighted<T extends string>(weights: Readonly<Record<T, number>>): T;
+  /** The same items in another order. */
+  shuffled<T>(items: readonly T[]): T[];
   /** Another source, whose choices do not depend on how often this one is asked. */
   fork(): Random;
 }
@@ -25,16 +25,10 @@ export function seededRandom(seed: number): Random {
   return {
     integer,
     chance: (probability) => next() < probability,
-    weighted: (weights) => pick(Object.entries<number>(weights), next()) as keyof typeof weights,
+    shuffled: (items) => {
+      const order = items.map((item) => ({ item, at: next() })).sort((a, b) => a.at - b.at);
+      return order.map(({ item }) => item);
+    },
     fork: () => seededRandom(integer(2 ** 32)),
   };
-}
-
-function pick(weights: readonly [name: string, weight: number][], at: number): string {
-  let left = at * weights.reduce((sum, [, weight]) => sum + weight, 0);
-  for (const [name, weight] of weights) {
-    left -= weight;
-    if (left < 0) return name;
-  }
-  throw new Error("there is nothing to choose from");
 }

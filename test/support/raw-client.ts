@@ -1,6 +1,6 @@
 /** A client on the bare NATS library, written against PROTOCOL.md: tests from outside do not go through our own client. Free of vitest. */
 import { jetstreamManager } from "@nats-io/jetstream";
-import { headers, type NatsConnection } from "@nats-io/nats-core";
+import { headers, type NatsConnection, NoRespondersError } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
 import { eventually } from "./eventually.ts";
 
@@ -84,8 +84,8 @@ async function request<Reply>(
     if (number === "") return { outcome: "reply", reply: message.json<Reply>() };
     return { outcome: "error", number: Number(number), ...message.json<{ error: RawError }>() };
   } catch (error) {
-    const { name, message, cause } = error as Error;
-    const isNobodyThere = [name, (cause as Error | undefined)?.name].includes("NoRespondersError");
+    const { message, cause } = error as Error;
+    const isNobodyThere = error instanceof NoRespondersError || cause instanceof NoRespondersError;
     return isNobodyThere ? { outcome: "no responders" } : { outcome: "unanswered", reason: message };
   }
 }

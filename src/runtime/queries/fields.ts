@@ -3,7 +3,7 @@ import { z } from "zod";
 import { isStreamId } from "../../core/stream.ts";
 
 /** Any text: one that is no category is as unknown as one that nobody has defined. */
-export const category = z.string();
+export const category = z.string().max(256);
 export const id = z.string().refine(isStreamId, "an id is 1 to 128 of A-Z a-z 0-9 _ - ~");
 export const position = z.int().min(0);
 export const version = z.int().min(0);

@@ -1,0 +1,262 @@
+/** The verbs of the command line against a runtime that serves: what they print, where, and with which status they end. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { beforeAll, describe, expect, test } from "vitest";
+import { type Edge, openEdge, type ReplyBody, type WireEvent } from "../protocol/edge.ts";
+import { startRuntime, type TestRuntime } from "../support/runtime.ts";
+import { tempDir } from "../support/temp.ts";
+import { type Ended, root, runCli, type Surroundings } from "./run-cli.ts";
+
+let runtime: TestRuntime;
+let edge: Edge;
+
+beforeAll(async () => {
+  runtime = await startRuntime({ dataDir: tempDir() });
+  edge = await openEdge(runtime.url);
+  await edge.command("training-run.long.StartTraining");
+  await Promise.all(
+    Array.from({ length: 1_100 }, (_, step) => edge.command("training-run.long.RecordProgress", { step })),
+  );
+});
+
+/** Runs a client verb against the runtime. */
+function cli(args: readonly string[], { input, env }: Surroundings = {}): Promise<Ended> {
+  return runCli(args, { ...(input === undefined ? {} : { input }), env: { RETRACE_NATS: runtime.url, ...env } });
+}
+
+/** What a verb says for programs: a JSON object a line. @throws when it did not end well or said anything on stderr. */
+async function lines<Line>(...args: readonly string[]): Promise<Line[]> {
+  const { code, stdout, stderr } = await cli([...args, "--json"]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  return stdout
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as Line);
+}
+
+const positions = (events: readonly WireEvent[]) => events.map(({ position }) => position);
+const from = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
+
+describe("send", () => {
+  test("prints the reply, for programs as on the wire and for people in a line", async () => {
+    const [reply] = await lines<ReplyBody>(
+      "send",
+      "dataset",
+      "d1",
+      "IngestData",
+      '{"rowCount":3}',
+      "--command-id",
+      "i1",
+    );
+    const again = await cli(["send", "dataset", "d1", "IngestData", '{"rowCount":3}', "--command-id", "i1"]);
+
+    expect(reply).toMatchObject({ stream: "dataset-d1", version: 1, events: [{ type: "DataIngested" }] });
+    expect(again).toMatchObject({ code: 0, stderr: "" });
+    expect(again.stdout).toMatch(/^dataset-d1@1: DataIngested \(position \d+\); now "ingested" \[repeated .+\]\n$/);
+  });
+
+  test("reads its body from stdin, and takes every header as an option", async () => {
+    const args = ["send", "training-run", "r1", "StartTraining", "-", "--expected-version", "no-stream"];
+    const headers = ["--command-id", "c", "--correlation-id", "co", "--causation-id", "ca", "--actor", "ada"];
+    const { code } = await cli([...args, ...headers, "--occurred-at", "2024-01-01T00:00:00Z"], { input: '{"seed":7}' });
+    const { events } = await edge.query("history", { category: "training-run", id: "r1" });
+
+    expect(code).toBe(0);
+    expect(events).toMatchObject([
+      {
+        data: { seed: 7 },
+        occurredAt: "2024-01-01T00:00:00.000Z",
+        metadata: { commandId: "c", correlationId: "co", causationId: "ca", actor: { id: "ada", verified: false } },
+      },
+    ]);
+  });
+
+  test("ends with 1 and the error on stderr, for programs as on the wire, when the command is refused", async () => {
+    const args = ["send", "training-run", "long", "StartTraining"];
+    const [human, json] = await Promise.all([cli(args), cli([...args, "--json"])]);
+
+    expect(human).toMatchObject({ code: 1, stdout: "" });
+    expect(human.stderr).toMatch(/^retrace: NOT_ALLOWED_IN_STATE: .+\n$/);
+    expect(json).toMatchObject({ code: 1, stdout: "" });
+    expect(JSON.parse(json.stderr)).toMatchObject({
+      error: { code: "NOT_ALLOWED_IN_STATE", retryable: false, details: { state: "running" } },
+    });
+  });
+});
+
+test("state prints an aggregate, now and as of a point", async () => {
+  const [now] = await lines<ReplyBody>("state", "training-run", "long");
+  const [past] = await lines<ReplyBody>("state", "training-run", "long", "--at-version", "3");
+  const human = await cli(["state", "training-run", "long", "--at-position", "1"]);
+
+  expect(now).toMatchObject({ version: 1_101, state: { value: "running", context: { step: 1_099 } } });
+  expect(past).toMatchObject({ version: 3, state: { context: { step: 1 } } });
+  expect(human.stdout).toMatch(/^training-run-long@1 \(position 1, .+Z\): running\n\{/);
+});
+
+test("history prints a stream to its end, over all pages, or as much as is asked for", async () => {
+  const all = await lines<WireEvent>("history", "training-run", "long");
+  const some = await lines<WireEvent>("history", "training-run", "long", "--from-version", "1000", "--limit", "7");
+  const human = await cli(["history", "training-run", "long", "--limit", "1"]);
+
+  expect(all.map(({ version }) => version)).toEqual(from(1, 1_101));
+  expect(some.map(({ version }) => version)).toEqual(from(1_000, 1_006));
+  expect(human.stdout).toMatch(/^ +1 \S+Z training-run-long@1 TrainingStarted \{\}\n$/);
+});
+
+test("events prints the log to its end, over all pages, filtered, or as much as is asked for", async () => {
+  const head = await edge.position();
+  const all = await lines<WireEvent>("events");
+  const some = await lines<WireEvent>("events", "--after-position", "1050", "--limit", "10");
+  const typed = await lines<WireEvent>(
+    "events",
+    "--type",
+    "TrainingStarted",
+    "--category",
+    "training-run",
+    "--limit",
+    "1",
+  );
+  const none = await lines<WireEvent>("events", "--limit", "0");
+
+  expect(positions(all)).toEqual(from(1, head));
+  expect(positions(some)).toEqual(from(1_051, 1_060));
+  expect(positions(typed)).toEqual([1]);
+  expect(none).toEqual([]);
+});
+
+describe("tail", () => {
+  test("prints from the start, or from a position, as many events as it should, and ends", async () => {
+    const { events } = await edge.query("events", { limit: 3 });
+    const fromStart = await lines<WireEvent>("tail", "--from", "start", "--limit", "3");
+    const fromSecond = await lines<WireEvent>("tail", "--from", "2", "--limit", "1", "--category", "training-run");
+
+    expect(fromStart).toEqual(events);
+    expect(positions(fromSecond)).toEqual([2]);
+    expect(await lines("tail", "--from", "start", "--limit", "0")).toEqual([]);
+  });
+
+  test("follows what happens until it is interrupted, and ends well", async () => {
+    const child = spawn(process.execPath, [`${root}/dist/src/main.js`, "tail", "--from", "1100", "--json"], {
+      stdio: ["ignore", "pipe", "inherit"],
+      env: { ...process.env, RETRACE_NATS: runtime.url },
+    });
+    const ended = once(child, "close");
+    const seen: WireEvent[] = [];
+    for await (const line of createInterface({ input: child.stdout })) {
+      seen.push(JSON.parse(line) as WireEvent);
+      if (seen.length === 1) void edge.command("feedback.live.ScoreReward", { score: 1 });
+      if (seen.at(-1)?.type === "RewardModelScored") child.kill("SIGINT");
+    }
+
+    expect(await ended).toEqual([0, null]);
+    expect(positions(seen)).toEqual(from(1_100, seen.at(-1)?.position ?? 0));
+  });
+});
+
+test("health tells how the runtime is, and ends with 0 when it is well", async () => {
+  const [health] = await lines<{ status: string; process: { pid: number } }>("health");
+  const human = await cli(["health"]);
+
+  expect(health).toMatchObject({ status: "ok", process: { pid: runtime.pid } });
+  expect(human).toMatchObject({ code: 0, stderr: "" });
+  expect(human.stdout).toMatch(/^status {4}ok\nlog {7}position \d+/);
+});
+
+test("catalog lists what can be sent, for programs with schemas", async () => {
+  const [catalog] = await lines<{ categories: Record<string, { commands: Record<string, { type: string }> }> }>(
+    "catalog",
+  );
+  const human = await cli(["catalog"]);
+
+  expect(catalog?.categories.dataset?.commands.IngestData).toMatchObject({ type: "object" });
+  expect(human.stdout).toMatch(/^dataset\n {2}commands {2}IngestData, /);
+});
+
+describe("what cannot be done ends with 1 and one line on stderr:", () => {
+  test.each<[string, readonly string[], RegExp]>([
+    ["a stream that does not exist", ["state", "dataset", "none"], /^retrace: NOT_FOUND: .+\n$/],
+    ["a category that does not exist", ["history", "none", "x"], /^retrace: UNKNOWN_CATEGORY: .+\n$/],
+    ["a command that does not exist", ["send", "dataset", "x", "Do"], /^retrace: UNKNOWN_COMMAND: .+\n$/],
+    ["an id that is none", ["send", "dataset", "a b", "IngestData"], /^retrace: INVALID_COMMAND: .+\n$/],
+    ["an id with a dot", ["send", "dataset", "a.b", "IngestData"], /^retrace: INVALID_COMMAND: .+\n$/],
+    ["a type that is empty", ["send", "dataset", "a", ""], /^retrace: INVALID_COMMAND: .+\n$/],
+    [
+      "a line break in a header",
+      ["send", "dataset", "a", "IngestData", "--actor", "a\nb"],
+      /^retrace: INVALID_COMMAND: .+\n$/,
+    ],
+    ["a time that is none", ["events", "--since", "noon"], /^retrace: INVALID_QUERY: .+\n$/],
+    ["a prefix nobody serves", ["tail", "--prefix", "other"], /^retrace: BUS_UNAVAILABLE: .+\n$/],
+    ["a broker that is not there", ["health", "--nats", "nats://127.0.0.1:1"], /^retrace: BUS_UNAVAILABLE: .+\n$/],
+    ["a broker without a port", ["health", "--nats", "::"], /^retrace: BUS_UNAVAILABLE: .+\n$/],
+  ])("%s", async (_, args, says) => {
+    const { code, stdout, stderr } = await cli(args);
+
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toMatch(says);
+  });
+});
+
+describe("wrong usage ends with 2 and says on stderr what is right:", () => {
+  test.each<[string, readonly string[], RegExp]>([
+    ["no verb", [], /Usage: retrace/],
+    ["an unknown verb", ["sned"], /unknown command 'sned'.*send/s],
+    ["an argument missing", ["send", "dataset", "x"], /missing required argument 'type'/],
+    ["an argument too many", ["health", "now"], /too many arguments/],
+    ["an unknown option", ["health", "--jsn"], /--json/],
+    ["a body that is not JSON", ["send", "dataset", "x", "IngestData", "{rows: 3}"], /not JSON: \{rows: 3\}/],
+    [
+      "an expected version that is none",
+      ["send", "dataset", "x", "IngestData", "--expected-version", "-1"],
+      /no-stream/,
+    ],
+    ["a limit that is none", ["events", "--limit", "many"], /--limit.*integer/],
+    ["two points at once", ["state", "dataset", "x", "--at-version", "1", "--at-position", "1"], /--at-position/],
+    ["a place to begin that is none", ["tail", "--from", "0"], /a position from 1/],
+    ["a prefix that is none", ["health", "--prefix", "a.b"], /--prefix/],
+    ["a clock that is none", ["events", "--by", "sundial"], /recorded.*occurred/],
+  ])("%s", async (_, args, says) => {
+    const { code, stdout, stderr } = await cli(args);
+
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toMatch(says);
+    expect(stderr).not.toMatch(/\n\s+at /);
+  });
+});
+
+describe("--help", () => {
+  const verbs = ["start", "send", "state", "history", "events", "tail", "health", "catalog", "import", "demo"];
+
+  test("names every verb, and --version the version", async () => {
+    const [help, version] = await Promise.all([cli(["--help"]), cli(["--version"])]);
+    expect(help).toMatchObject({ code: 0, stderr: "" });
+    for (const verb of verbs) expect(help.stdout).toMatch(new RegExp(`\n  ${verb} .+`));
+    expect(version).toMatchObject({ code: 0, stderr: "" });
+    expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  test.each([...verbs, "import training-log"])("has an example for %s", async (path) => {
+    const { code, stdout, stderr } = await cli([...path.split(" "), "--help"]);
+
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(new RegExp(`Examples?:\\n +\\$ (npx )?retrace ${path}`));
+  });
+});
+
+test("output that nobody reads to the end is no failure", async () => {
+  const child = spawn(process.execPath, [`${root}/dist/src/main.js`, "events", "--json", "--nats", runtime.url], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const ended = once(child, "close");
+  let stderr = "";
+  child.stderr.on("data", (chunk) => {
+    stderr += chunk;
+  });
+  await once(child.stdout, "readable");
+  child.stdout.destroy();
+
+  expect(await ended).toEqual([0, null]);
+  expect(stderr).toBe("");
+});
