@@ -1,6 +1,6 @@
 /** One event as a line for people. */
-import colors from "picocolors";
 import type { RecordedEvent } from "../core/message.ts";
+import { colors } from "./colors.ts";
 
 const maxDataLength = 160;
 

@@ -1,6 +1,6 @@
 /** Gets labels from a person, or from the files where nobody is to be asked. */
 import { createInterface } from "node:readline/promises";
-import pc from "picocolors";
+import { colors as pc } from "retrace";
 import type { Label } from "./classifier.ts";
 import { DemonstrationStopped } from "./stopped.ts";
 

@@ -2,8 +2,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import pc from "picocolors";
 import type { Client } from "retrace";
+import { colors as pc } from "retrace";
 import { terminalLabeller, truthfulLabeller } from "./ask.ts";
 import { type LoopSummary, runLoop } from "./loop.ts";
 import { packageRoot, readCorpus } from "./read-corpus.ts";

@@ -1,6 +1,6 @@
 /** Pictures for the terminal: loss curves and lineage trees. */
 import asciichart from "asciichart";
-import pc from "picocolors";
+import { colors as pc } from "retrace";
 import type { LineageNode } from "./lineage.ts";
 
 const chartHeight = 8;
