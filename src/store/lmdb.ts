@@ -29,6 +29,7 @@ import { LmdbTables } from "./lmdb-tables.ts";
 import { type End, LmdbTransaction } from "./lmdb-transaction.ts";
 import { RecentEvents } from "./recent.ts";
 import { decodeEvent, encodeEvent, type LinkedEvent, pack, unpack } from "./record.ts";
+import { settle } from "./settle.ts";
 import { StreamIndex } from "./stream-index.ts";
 import { Followers, subscribe } from "./subscription.ts";
 import { assertNoneRuns, assertRunning, synchronous } from "./transaction-rules.ts";
@@ -128,32 +129,21 @@ class LmdbStore implements EventStore {
   #append(events: readonly NewEvent[], given: Transaction): AppendResult {
     assertRunning(given === this.#running);
     const tx = given as LmdbTransaction;
-    const heads = new Map<string, Head>();
-    const appended: Appended[] = [];
-    let { position, recordedAt } = tx.end;
-    for (const event of events) {
-      assertFitsKeys(event);
-      const head = heads.get(event.stream) ?? this.head(event.stream);
-      const version = event.version ?? head.version + 1;
-      if (version !== head.version + 1) {
-        return { outcome: "conflict", stream: event.stream, expected: version - 1, actual: head.version };
-      }
-      position += 1;
-      if (event.recordedAt > recordedAt) recordedAt = event.recordedAt;
-      heads.set(event.stream, { version, position });
-      const next = recordedEvent(event, version, position, recordedAt);
-      appended.push({ event: next, previous: head.position, record: encodeEvent(next, head.position) });
-    }
-    for (const one of appended) this.#put(one, tx);
-    for (const [stream, head] of heads) this.#streams.setHead(stream, head);
-    tx.end = { ...tx.end, position, recordedAt };
-    return { outcome: "appended", events: appended.map(({ event }) => event) };
+    const settled = settle(events, { ...tx.end, head: (stream) => this.head(stream) });
+    if (settled.outcome === "conflict") return settled;
+    // All that may throw comes before the first put: one that fails would leave half an append behind.
+    for (const { event } of settled.events) assertFitsKeys(event);
+    const records = settled.events.map(({ event, previous }) => encodeEvent(event, previous));
+    for (const [i, linked] of settled.events.entries()) this.#put(linked, records[i] as Buffer, tx);
+    for (const [stream, head] of settled.heads) this.#streams.setHead(stream, head);
+    const { recordedAt } = settled;
+    tx.end = { ...tx.end, position: tx.end.position + events.length, recordedAt };
+    return { outcome: "appended", events: settled.events.map(({ event }) => event) };
   }
 
-  #put({ event, previous, record }: Appended, tx: LmdbTransaction): void {
-    const { position } = event;
-    this.#events.put(position, record, atEnd);
-    this.#streams.add(event.stream, event.version, position);
+  #put({ event, previous }: LinkedEvent, record: Buffer, tx: LmdbTransaction): void {
+    this.#events.put(event.position, record, atEnd);
+    this.#streams.add(event.stream, event.version, event.position);
     tx.appended.push({ event, previous, bytes: record.length });
   }
 
@@ -339,7 +329,6 @@ class LmdbStore implements EventStore {
 /** A key holds 1,978 bytes, and each of these may need three. */
 const maxKeyText = 600;
 
-/** Before anything is put: a put that fails would leave half an append behind. */
 function assertFitsKeys({ stream, type, metadata }: NewEvent): void {
   const { correlationId } = metadata;
   if (Math.max(stream.length, type.length, correlationId.length) <= maxKeyText) return;
@@ -348,14 +337,3 @@ function assertFitsKeys({ stream, type, metadata }: NewEvent): void {
 
 /** Positions only grow, so the put need not search. */
 const atEnd = { append: true } as unknown as number;
-
-/** An event whose checks are done, with its bytes. */
-interface Appended extends LinkedEvent {
-  readonly record: Buffer;
-}
-
-/** Written out, because spreading costs more than all the rest of an append. */
-function recordedEvent(event: NewEvent, version: number, position: number, recordedAt: string): RecordedEvent {
-  const { id, stream, category, type, schemaVersion, data, occurredAt, metadata } = event;
-  return { id, position, stream, category, version, type, schemaVersion, data, occurredAt, recordedAt, metadata };
-}

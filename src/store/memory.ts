@@ -18,6 +18,7 @@ import type {
 import type { NewEvent, RecordedEvent } from "../core/message.ts";
 import { matches } from "./filter.ts";
 import { compareKeys, hasPrefix } from "./keys.ts";
+import { settle } from "./settle.ts";
 import { Followers, subscribe } from "./subscription.ts";
 import { assertNoneRuns, assertRunning, synchronous } from "./transaction-rules.ts";
 
@@ -56,21 +57,11 @@ class MemoryStore implements EventStore {
 
   #append(events: readonly NewEvent[], tx: Transaction): AppendResult {
     assertRunning(tx === this.#running);
-    const heads = new Map<string, number>();
-    const recorded: RecordedEvent[] = [];
-    let recordedAt = this.#log.at(-1)?.recordedAt ?? "";
-    for (const event of events) {
-      const actual = heads.get(event.stream) ?? this.head(event.stream).version;
-      const version = event.version ?? actual + 1;
-      if (version !== actual + 1) {
-        return { outcome: "conflict", stream: event.stream, expected: version - 1, actual };
-      }
-      heads.set(event.stream, version);
-      if (event.recordedAt > recordedAt) recordedAt = event.recordedAt;
-      const position = this.#log.length + recorded.length + 1;
-      recorded.push(structuredClone({ ...event, version, recordedAt, position }));
-    }
-    const length = this.#log.length;
+    const recordedAt = this.#log.at(-1)?.recordedAt ?? "";
+    const settled = settle(events, { position: this.#log.length, recordedAt, head: (stream) => this.head(stream) });
+    if (settled.outcome === "conflict") return settled;
+    const recorded = structuredClone(settled.events.map(({ event }) => event));
+    const { length } = this.#log;
     this.#undo.push(() => {
       this.#log.length = length;
     });

@@ -105,14 +105,16 @@ function decodeMetadata(stored: StoredEvent): Metadata {
   };
 }
 
-let lastTime = Number.NaN;
-let lastText = "";
+/** Formatting a date costs as much as the rest of decoding, and neighbours share their second more often than not. */
+const seconds = Array.from({ length: 64 }, () => ({ second: Number.NaN, prefix: "" }));
 
-/** Neighbouring events share their times more often than not, and formatting a date costs as much as the rest. */
 function isoTime(time: number): string {
-  if (time !== lastTime) {
-    lastText = new Date(time).toISOString();
-    lastTime = time;
+  const second = Math.floor(time / 1_000);
+  const known = seconds[second & 63] as (typeof seconds)[number];
+  if (known.second !== second) {
+    known.second = second;
+    known.prefix = new Date(second * 1_000).toISOString().slice(0, -"000Z".length);
   }
-  return lastText;
+  const milliseconds = time - second * 1_000;
+  return `${known.prefix}${milliseconds < 10 ? "00" : milliseconds < 100 ? "0" : ""}${milliseconds}Z`;
 }
