@@ -34,6 +34,7 @@ async function importFile(file: string): Promise<unknown> {
   } catch (error) {
     if ((error as { code?: unknown }).code !== "ERR_UNKNOWN_FILE_EXTENSION") throw error;
     const { createJiti } = await import("jiti");
-    return createJiti(import.meta.url).import(file);
+    // Without the option a module that exports nothing by default would seem to export itself.
+    return createJiti(import.meta.url, { interopDefault: false }).import(file);
   }
 }

@@ -3,6 +3,7 @@
  * saves double work; it is not what keeps that work correct.
  */
 import type { EventStore } from "../core/event-store.ts";
+import type { Clock } from "./clock.ts";
 
 interface Holding {
   readonly pid: number;
@@ -15,12 +16,14 @@ const renewEveryMs = 1_000;
 /** Calls `onHeld` when this process has the lease, `onLost` when it could not renew it. */
 export class Lease {
   readonly #store: EventStore;
+  readonly #clock: Clock;
   readonly #name: string;
   #isHeld = false;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(store: EventStore, name: string) {
+  constructor(store: EventStore, clock: Clock, name: string) {
     this.#store = store;
+    this.#clock = clock;
     this.#name = name;
   }
 
@@ -31,7 +34,7 @@ export class Lease {
   /** The process that has it now, where there is one. */
   get holder(): number | undefined {
     const holding = this.#store.get("checkpoints", ["lease", this.#name]) as Holding | undefined;
-    return holding !== undefined && isAlive(holding) ? holding.pid : undefined;
+    return holding !== undefined && this.#isAlive(holding) ? holding.pid : undefined;
   }
 
   /** Tries once, and from then on every second. */
@@ -51,8 +54,8 @@ export class Lease {
     return this.#store.withTransaction((tx) => {
       const key = ["lease", this.#name];
       const holding = tx.get("checkpoints", key) as Holding | undefined;
-      if (holding !== undefined && holding.pid !== process.pid && isAlive(holding)) return false;
-      tx.put("checkpoints", key, { pid: process.pid, untilMs: Date.now() + leaseMs });
+      if (holding !== undefined && holding.pid !== process.pid && this.#isAlive(holding)) return false;
+      tx.put("checkpoints", key, { pid: process.pid, untilMs: this.#nowMs() + leaseMs });
       return true;
     });
   }
@@ -64,10 +67,17 @@ export class Lease {
     this.#isHeld = false;
     await this.#store.withTransaction((tx) => tx.delete("checkpoints", ["lease", this.#name]));
   }
+
+  #isAlive({ pid, untilMs }: Holding): boolean {
+    return untilMs > this.#nowMs() && isRunning(pid);
+  }
+
+  #nowMs(): number {
+    return Date.parse(this.#clock.now());
+  }
 }
 
-function isAlive({ pid, untilMs }: Holding): boolean {
-  if (untilMs <= Date.now()) return false;
+function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

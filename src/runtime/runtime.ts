@@ -48,6 +48,8 @@ export interface Runtime {
   close(options?: { readonly drainMs?: number }): Promise<boolean>;
 }
 
+/** Of the broker: a body of 256 KiB grows by what decide adds, and by its headers. */
+const minMaxPayload = 512 * 1024;
 const sweepEveryMs = 10_000;
 /** Longer than a lease lasts that its process cannot renew any more. */
 const joinTimeoutMs = 5_000;
@@ -60,6 +62,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   if (!isPrefix(prefix)) {
     throw new StartRefused(`prefix "${prefix}" must be 1 to 32 of A-Z a-z 0-9 _ -`);
   }
+  assertRoomForEvents(nats);
   const { aggregates } = "aggregates" in options.actors ? options.actors : takeAggregates(options.actors);
   const actors = new LiveActors(store, options.maxLiveActors ?? 100_000);
   const tick = new Tick({ store, actors, aggregates, clock, log, maxQueued: options.maxQueued ?? 20_000 });
@@ -82,7 +85,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     stateQuery({ store, aggregates }),
     historyQuery({ store, aggregates }),
     eventsQuery(store),
-    healthQuery({ store, relay: () => background.relayStatus(), load }),
+    healthQuery({ store, clock, relay: () => background.relayStatus(), load }),
     catalogQuery(aggregates),
   ];
   const answers = serveQueries({ ...context, answer: answerWith(queries) });
@@ -98,6 +101,15 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       return isDrained;
     },
   };
+}
+
+/** One event that the broker never takes would hold up all behind it. */
+function assertRoomForEvents(nats: NatsConnection): void {
+  const { max_payload: limit = Number.POSITIVE_INFINITY } = nats.info ?? {};
+  if (limit >= minMaxPayload) return;
+  throw new StartRefused(
+    `the broker's max_payload is ${limit} bytes; events may need ${minMaxPayload}: raise it in the configuration of nats-server`,
+  );
 }
 
 function answerWith(queries: readonly Query[]): (name: string, body: unknown) => Promise<unknown> {
@@ -129,7 +141,7 @@ class Background {
   constructor(options: BackgroundOptions, recordDays: number) {
     this.#options = options;
     this.#recordDays = recordDays;
-    this.#lease = new Lease(options.store, "background");
+    this.#lease = new Lease(options.store, options.clock, "background");
   }
 
   async start(): Promise<void> {
