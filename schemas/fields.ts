@@ -5,7 +5,7 @@
 import { z } from "zod";
 
 /** A finite number, or one of the spellings by which a diverged run is recorded. */
-export const metric = z.union([z.number(), z.enum(["NaN", "Infinity", "-Infinity"])]);
+export const metric = z.union([z.number(), z.literal(["NaN", "Infinity", "-Infinity"])]);
 
 /** Metrics by name, at most 1,000. */
 export const metrics = z

@@ -17,7 +17,7 @@ export default defineVerb({
     const verb = program
       .command("import")
       .description("bring in history that was made elsewhere")
-      .addHelpText("after", "\nExample:\n  $ retrace import training-log logs/*.txt");
+      .addHelpText("after", "\nExample:\n  $ retrace import training-log logs/*.txt logs/*.csv");
     const trainingLog = verb
       .command("training-log")
       .description("training logs: step lines, or AlgoPerf measurements (CSV with the JSON files beside it)")
@@ -32,7 +32,7 @@ Importing a file again adds nothing; an import that was stopped goes on where it
 Lines that cannot be read are told as file:line: reason, and the exit code is 1.
 
 Example:
-  $ retrace import training-log logs/*.txt`,
+  $ retrace import training-log logs/*.txt logs/*.csv`,
       );
     tools.clientOptions(trainingLog);
     trainingLog.action((files: string[], options: TrainingLogOptions) => importTrainingLogs(files, options, tools));

@@ -73,7 +73,7 @@ function report(error: unknown, json: boolean): number {
     return 1;
   }
   if (error instanceof Fault) {
-    process.stderr.write(json ? `${JSON.stringify(error.toBody())}\n` : `retrace: ${error.code}: ${error.message}\n`);
+    process.stderr.write(json ? `${JSON.stringify(error.toBody())}\n` : sentencesOf(error));
     return 1;
   }
   const { syscall, message } = error as NodeJS.ErrnoException;
@@ -83,4 +83,11 @@ function report(error: unknown, json: boolean): number {
   }
   process.stderr.write(`retrace: a bug: ${(error as Error).stack ?? String(error)}\n`);
   return 1;
+}
+
+/** The message, and below it, a line each, what was found wrong beyond the issue it names. */
+function sentencesOf({ code, message, details }: Fault): string {
+  const issues = (details.issues ?? []) as readonly { readonly path: string; readonly message: string }[];
+  const lines = issues.length > 1 ? issues.map(({ path, message: what }) => `  ${path || "body"}: ${what}\n`) : [];
+  return `retrace: ${code}: ${message}\n${lines.join("")}`;
 }

@@ -25,7 +25,7 @@ export function registerSend(program: CliCommand): void {
     .option("--correlation-id <id>")
     .option("--causation-id <id>")
     .option("--occurred-at <time>", "ISO 8601, for backfills")
-    .option("--actor <name>", "who acts; default: the user of this shell", process.env.USER)
+    .option("--actor <name>", "who acts; default: the user of this shell", process.env.USER || undefined)
     .addHelpText(
       "after",
       `\nExample:\n  $ retrace send training-run r1 StartTraining '{"seed":7}' --expected-version no-stream\n`,

@@ -17,6 +17,8 @@ import { collectFolders, parsePort, parsePrefix } from "./parse.ts";
 interface StartOptions {
   readonly data: string;
   readonly nats?: string;
+  /** Where `nats` was named. */
+  readonly brokerFrom: "--nats" | "RETRACE_NATS";
   readonly port: number;
   readonly actors: readonly string[];
   readonly prefix: string;
@@ -57,7 +59,18 @@ export function registerStart(program: CliCommand): void {
         .env("RETRACE_LOG_LEVEL"),
     )
     .addHelpText("after", "\nExample:\n  $ retrace start --data ./data --port 4222\n")
-    .action((options: StartOptions) => start(options));
+    .action((options: StartOptions, command: CliCommand) => {
+      refusePortBesideBroker(command);
+      const isFromEnvironment = command.getOptionValueSource("nats") === "env";
+      return start({ ...options, brokerFrom: isFromEnvironment ? "RETRACE_NATS" : "--nats" });
+    });
+}
+
+/** Both typed at once contradict one another; from the environment, either is only a default. */
+function refusePortBesideBroker(command: CliCommand): void {
+  const isTyped = (option: string) => command.getOptionValueSource(option) === "cli";
+  if (!isTyped("port") || !isTyped("nats")) return;
+  command.error("error: --port is that of the embedded broker, which --nats replaces: give one of the two");
 }
 
 /** What has been opened, closed in the reverse order. */
@@ -95,7 +108,11 @@ async function open(opened: Opened, options: StartOptions, log: Log): Promise<vo
   }
   opened.store = openLmdbStore({ path: join(data, "log"), newId: clock.newId });
   const url = opened.broker?.url ?? (options.nats as string);
-  opened.nats = await openConnection({ servers: url, name: "retrace" });
+  opened.nats = await openConnection({
+    servers: url,
+    name: "retrace",
+    advice: `${options.brokerFrom} names it; without, start brings its own`,
+  });
   assertServerVersion(opened.nats.info?.version ?? "0");
   watch(opened.nats, log);
   const { store, nats } = opened;
@@ -104,7 +121,7 @@ async function open(opened: Opened, options: StartOptions, log: Log): Promise<vo
   const ready = { ready: true, nats: withoutCredentials(url), data, pid: process.pid, position: store.position() };
   process.stdout.write(`${JSON.stringify(ready)}\n`);
   if (process.stderr.isTTY) process.stderr.write(welcome(url));
-  else log.info({ next: nextSteps }, "serving; `next` holds commands to try");
+  else announce(log, [...actors.aggregates.keys()]);
 }
 
 /** Connection trouble is the log's business: the client reconnects by itself, the relay waits. */
@@ -121,6 +138,12 @@ const nextSteps = [
   "npx retrace tail --from start",
   "npx retrace --help",
 ];
+
+/** A line for each hint, so that a log can be read and copied from. */
+function announce(log: Log, categories: readonly string[]): void {
+  log.info({ categories }, "serving");
+  for (const step of nextSteps) log.info(`try: ${step}`);
+}
 
 function welcome(url: string): string {
   const commands = nextSteps.map((step) => `  ${step}`).join("\n");
@@ -143,6 +166,7 @@ function stopOnSignal(opened: Opened, log: Log): { arm(): void } {
     if (signalled !== undefined) process.exit(1);
     signalled = signal;
     if (isArmed) void stop(signal);
+    else log.info({ signal }, "stopping as soon as the start is done; a second signal ends it at once");
   };
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);

@@ -1,5 +1,6 @@
 /** The verb `tail`: events as they are relayed, straight from JetStream. */
-import { type ConsumerMessages, DeliverPolicy, type JsMsg, jetstream } from "@nats-io/jetstream";
+import { type ConsumerMessages, DeliverPolicy, type JsMsg, jetstreamManager } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
 import { type Command as CliCommand, InvalidArgumentError } from "commander";
 import { Fault } from "../core/fault.ts";
 import type { RecordedEvent } from "../core/message.ts";
@@ -43,7 +44,7 @@ async function tail(options: Options): Promise<void> {
   const { prefix = "retrace" } = options;
   await withClient(options, async ({ nats }) => {
     if (options.limit === 0) return;
-    const messages = await follow(jetstream(nats), prefix, options);
+    const messages = await follow(nats, prefix, options);
     const stop = (): void => messages.stop();
     process.once("SIGINT", stop);
     process.once("SIGTERM", stop);
@@ -57,12 +58,19 @@ async function tail(options: Options): Promise<void> {
   });
 }
 
-/** An ordered consumer: in order, without gaps, made again by the client library after a reconnect. */
-async function follow(js: ReturnType<typeof jetstream>, prefix: string, options: Options): Promise<ConsumerMessages> {
+/**
+ * An ordered consumer: in order, without gaps, made again by the client library after a reconnect. Its start is always
+ * a sequence: made again before it has delivered anything, any other would begin at 1.
+ */
+async function follow(nats: NatsConnection, prefix: string, options: Options): Promise<ConsumerMessages> {
+  const stream = eventStreamName(prefix);
   try {
-    const consumer = await js.consumers.get(eventStreamName(prefix), {
+    const manager = await jetstreamManager(nats);
+    const { state } = await manager.streams.info(stream);
+    const consumer = await manager.jetstream().consumers.get(stream, {
       filter_subjects: subjects(prefix, options),
-      ...startOf(options.from),
+      deliver_policy: DeliverPolicy.StartSequence,
+      opt_start_seq: firstSequence(options.from, state.last_seq),
     });
     return await consumer.consume();
   } catch (error) {
@@ -71,10 +79,9 @@ async function follow(js: ReturnType<typeof jetstream>, prefix: string, options:
   }
 }
 
-function startOf(from: Options["from"]) {
-  if (from === "start") return { deliver_policy: DeliverPolicy.All };
-  if (from === "now") return { deliver_policy: DeliverPolicy.New };
-  return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: from };
+function firstSequence(from: Options["from"], last: number): number {
+  if (from === "start") return 1;
+  return from === "now" ? last + 1 : from;
 }
 
 function subjects(prefix: string, { category, type }: Options): string[] {

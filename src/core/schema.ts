@@ -15,7 +15,7 @@ export interface VersionedSchema<Schema extends z.ZodType = z.ZodType> {
   readonly upcasters: Readonly<Record<number, Upcaster>>;
 }
 
-/** A bare zod schema is version 1. */
+/** A bare zod schema is version 1. Schemas of events check what is decided; what they would change in it is not stored. */
 export type EventSchema = z.ZodType | VersionedSchema;
 
 /** What one aggregate takes and emits: a zod schema for each command, a schema with its version for each event. */

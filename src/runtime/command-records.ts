@@ -83,8 +83,10 @@ export async function sweepCommandRecords(
   const beforeMs = Date.parse(before);
   const rows = [...store.scan("commands", { ...(cursor === null ? {} : { after: cursor }), limit: sweepRows })];
   const old = rows.filter(({ value }) => (value as CommandRecord)[1] < beforeMs);
-  await store.withTransaction((tx) => {
-    for (const { key } of old) tx.delete("commands", key);
-  });
+  if (old.length > 0) {
+    await store.withTransaction((tx) => {
+      for (const { key } of old) tx.delete("commands", key);
+    });
+  }
   return rows.length < sweepRows ? null : (rows.at(-1) as { key: Key }).key;
 }

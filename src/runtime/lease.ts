@@ -13,6 +13,13 @@ interface Holding {
 const leaseMs = 3_000;
 const renewEveryMs = 1_000;
 
+/** What a process does when it gets or loses the lease. */
+export interface LeaseListener {
+  readonly onHeld: () => void;
+  readonly onLost: () => void;
+  readonly onError: (error: unknown) => void;
+}
+
 /** Calls `onHeld` when this process has the lease, `onLost` when it could not renew it. */
 export class Lease {
   readonly #store: EventStore;
@@ -37,11 +44,14 @@ export class Lease {
     return holding !== undefined && this.#isAlive(holding) ? holding.pid : undefined;
   }
 
-  /** Tries once, and from then on every second. */
-  async start(onHeld: () => void, onLost: () => void): Promise<void> {
+  /** Tries once, and from then on every second; an attempt that fails is told to `onError` and counts as lost. */
+  async start({ onHeld, onLost, onError }: LeaseListener): Promise<void> {
     const attempt = async (): Promise<void> => {
       const before = this.#isHeld;
-      this.#isHeld = await this.#take().catch(() => false);
+      this.#isHeld = await this.#take().catch((error) => {
+        onError(error);
+        return false;
+      });
       if (this.#isHeld && !before) onHeld();
       if (!this.#isHeld && before) onLost();
     };

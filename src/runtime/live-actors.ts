@@ -48,41 +48,35 @@ export class LiveActors {
     for (const stream of streams) this.#actors.delete(stream);
   }
 
-  /** Whether `current` would be quick: in memory, or with a short tail behind the last snapshot. */
-  isNear(actor: LoadedAggregate, stream: string): boolean {
-    if (this.#actors.has(stream)) return true;
-    const { version } = this.#store.head(stream);
-    return version <= maxTailInCommit || version - readSnapshot(this.#store, actor, stream).version <= maxTailInCommit;
-  }
-
-  /** The actor at the head of its stream, as the open transaction sees it. */
-  current(actor: LoadedAggregate, stream: string, headVersion: number): LiveActor {
-    const known = this.#actors.get(stream) ?? this.#fromSnapshot(actor, stream, headVersion);
-    if (known.version === headVersion) return known;
-    // A head behind memory cannot happen: states are kept only once durable. Start over from what the log has.
-    const from = known.version < headVersion ? known : this.#fromSnapshot(actor, stream, headVersion);
-    return this.#foldTail(actor, stream, from, headVersion);
+  /** The actor at the head of its stream, as the open transaction sees it; undefined when it is too far to fold there. */
+  current(loaded: LoadedAggregate, stream: string, headVersion: number): LiveActor | undefined {
+    const known = this.#actors.get(stream);
+    // What is kept is durable, so only a log that was put back to an older state ends before it.
+    const isUsable = known !== undefined && known.version <= headVersion;
+    const from = isUsable ? known : this.#fromSnapshot(loaded, stream, headVersion);
+    if (from.version === headVersion) return from;
+    return headVersion - from.version > maxTailInCommit ? undefined : this.#foldTail(loaded, stream, from, headVersion);
   }
 
   /** Brings a far actor near, a slice at a time between other work. */
-  async warm(actor: LoadedAggregate, stream: string): Promise<void> {
-    let current = this.#actors.get(stream) ?? this.#fromSnapshot(actor, stream, this.#store.head(stream).version);
+  async warm(loaded: LoadedAggregate, stream: string): Promise<void> {
+    let current = this.#actors.get(stream) ?? this.#fromSnapshot(loaded, stream, this.#store.head(stream).version);
     while (this.#store.head(stream).version - current.version > maxTailInCommit) {
-      current = this.#foldTail(actor, stream, current, current.version + sliceEvents);
+      current = this.#foldTail(loaded, stream, current, current.version + sliceEvents);
       await new Promise(setImmediate);
     }
     this.keep(new Map([[stream, current]]));
   }
 
-  #fromSnapshot(actor: LoadedAggregate, stream: string, headVersion: number): LiveActor {
-    const snapshot = readSnapshot(this.#store, actor, stream, headVersion);
+  #fromSnapshot(loaded: LoadedAggregate, stream: string, headVersion: number): LiveActor {
+    const snapshot = readSnapshot(this.#store, loaded, stream, headVersion);
     return { ...snapshot, snapshotVersion: snapshot.version };
   }
 
-  #foldTail(actor: LoadedAggregate, stream: string, from: LiveActor, toVersion: number): LiveActor {
+  #foldTail(loaded: LoadedAggregate, stream: string, from: LiveActor, toVersion: number): LiveActor {
     let { state, version } = from;
     for (const event of this.#store.readStream(stream, { fromVersion: version + 1, toVersion })) {
-      state = foldEvent(actor.aggregate, state, event);
+      state = foldEvent(loaded.aggregate, state, event);
       version = event.version;
     }
     return { state, version, snapshotVersion: from.snapshotVersion };

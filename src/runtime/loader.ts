@@ -27,6 +27,9 @@ export interface LoadedActors {
 /** The actors that ship with Retrace: beside `src`, in the sources as in the build. */
 export const builtInActors = fileURLToPath(new URL("../../actors", import.meta.url));
 
+/** The folders that an actors folder may hold. */
+const kinds = ["aggregates", "sagas", "projections", "verbs"];
+
 /**
  * Loads the aggregates of several folders; a file of a later folder replaces one of the same name in an earlier one.
  * @throws StartRefused listing every problem of every file.
@@ -37,6 +40,10 @@ export async function loadActors(folders: readonly string[]): Promise<LoadedActo
   for (const folder of distinct(folders)) {
     if (!existsSync(folder)) {
       problems.push(`${folder}: there is no such folder`);
+      continue;
+    }
+    if (!kinds.some((kind) => existsSync(join(folder, kind)))) {
+      problems.push(`${folder}: has none of the folders ${kinds.join(", ")}`);
       continue;
     }
     const code = fingerprintOfFolder(folder);
@@ -74,7 +81,14 @@ function distinct(folders: readonly string[]): string[] {
 function refuseOn(problems: readonly string[]): void {
   if (problems.length === 0) return;
   const count = problems.length === 1 ? "a problem" : `${problems.length} problems`;
-  throw new StartRefused(`the actors have ${count}:\n${problems.map((problem) => `  ${problem}`).join("\n")}`);
+  const list = problems.map((problem) => `  ${withHint(problem).replaceAll("\n", "\n      ")}`).join("\n");
+  throw new StartRefused(`the actors have ${count}:\n${list}`);
+}
+
+/** What actors import is looked for beside them, where a first try has often not installed it. */
+function withHint(problem: string): string {
+  const isNotInstalled = /Cannot find (module|package) '(retrace|xstate|zod)['/]/.test(problem);
+  return isNotInstalled ? `${problem}\ninstall it beside your actors: npm install retrace xstate zod` : problem;
 }
 
 async function loadAggregate(file: string): Promise<Aggregate | string[]> {

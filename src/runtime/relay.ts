@@ -56,6 +56,7 @@ export class Relay {
   #reason: string | undefined;
   #subscription: Subscription | undefined;
   #isOpen = true;
+  #backoffMs = minBackoffMs;
   #onProgress: (() => void)[] = [];
 
   constructor(options: RelayOptions) {
@@ -108,26 +109,24 @@ export class Relay {
 
   /** Relays until closed; whatever goes wrong is waited out and tried again from where the stream ends. */
   async run(): Promise<void> {
-    let backoffMs = minBackoffMs;
     while (this.#isOpen) {
       try {
         await this.synchronise();
-        this.#set("relaying", undefined);
-        backoffMs = minBackoffMs;
         await this.#follow();
       } catch (error) {
         if (!this.#isOpen) return;
         const refused = error instanceof StreamRefused;
         this.#set(refused ? "refused" : "waiting", (error as Error).message);
         this.#options.log.warn({ err: error, position: this.#position }, "the relay waits and tries again");
-        await delay(backoffMs, undefined, { ref: false });
-        backoffMs = Math.min(backoffMs * 2, maxBackoffMs);
+        await delay(this.#backoffMs, undefined, { ref: false });
+        this.#backoffMs = Math.min(this.#backoffMs * 2, maxBackoffMs);
       }
     }
   }
 
   async #follow(): Promise<void> {
     const { store, stream } = this.#options;
+    if (this.#position >= store.position()) this.#prosper();
     const subscription = store.subscribeAll((events) => this.#publish(events), this.#position);
     this.#subscription = subscription;
     let isChecking = false;
@@ -167,25 +166,33 @@ export class Relay {
       if (published === "moved") throw new Error("the JetStream stream does not end where the relay left it");
       done += published;
       this.#position += published;
-      for (const resolve of this.#onProgress.splice(0)) resolve();
+      this.#prosper();
     }
     await delay(lingerMs, undefined, { ref: false });
   }
 
-  /** Resolves when JetStream has everything up to `position`, or after `timeoutMs`. */
+  /** The broker takes events, or has all of them: whatever went wrong is over. */
+  #prosper(): void {
+    this.#set("relaying", undefined);
+    this.#backoffMs = minBackoffMs;
+    for (const resolve of this.#onProgress.splice(0)) resolve();
+  }
+
+  /** Resolves when JetStream has everything up to `position`, when the relay is closed, or after `timeoutMs`. */
   async drain(position: number, timeoutMs: number): Promise<boolean> {
-    const deadline = AbortSignal.timeout(timeoutMs);
-    while (this.#position < position && !deadline.aborted && this.#isOpen) {
-      await new Promise<void>((resolve) => {
-        this.#onProgress.push(resolve);
-        deadline.addEventListener("abort", () => resolve(), { once: true });
-      });
+    const timeout = new AbortController();
+    const isOver = delay(timeoutMs, true, { signal: timeout.signal }).catch(() => true);
+    while (this.#position < position && this.#isOpen) {
+      const progress = new Promise<boolean>((resolve) => this.#onProgress.push(() => resolve(false)));
+      if (await Promise.race([progress, isOver])) break;
     }
+    timeout.abort();
     return this.#position >= position;
   }
 
   async close(): Promise<void> {
     this.#isOpen = false;
+    for (const resolve of this.#onProgress.splice(0)) resolve();
     await this.#subscription?.close();
   }
 

@@ -43,7 +43,7 @@ export interface RuntimeOptions {
 export interface Runtime {
   /**
    * Refuses new commands, finishes those it took in, relays what is in the log for at most `drainMs` (default 10,000),
-   * and stops serving. Returns whether JetStream has everything.
+   * and stops serving. Returns false when this process relays and could not bring everything to JetStream in time.
    */
   close(options?: { readonly drainMs?: number }): Promise<boolean>;
 }
@@ -72,7 +72,11 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const background = new Background({ store, stream, prefix, log, clock }, options.commandRecordDays ?? 30);
   await background.start();
 
-  const onBug = (error: unknown, subject: string): void => log.error({ err: error, subject }, "a request hit a bug");
+  const onBug = (error: unknown, subject: string): string => {
+    const correlationId = clock.newId();
+    log.error({ err: error, subject, correlationId }, "a request hit a bug");
+    return correlationId;
+  };
   const schemas = new Map([...aggregates].map(([category, { aggregate }]) => [category, aggregate.schemas]));
   const context = { nats, prefix, onBug, now: clock.now, newId: clock.newId };
   const commands = serveCommands({
@@ -137,6 +141,7 @@ class Background {
   readonly #lease: Lease;
   #relay: Relay | undefined;
   #sweep: NodeJS.Timeout | undefined;
+  #isStarted = false;
 
   constructor(options: BackgroundOptions, recordDays: number) {
     this.#options = options;
@@ -145,16 +150,17 @@ class Background {
   }
 
   async start(): Promise<void> {
-    await this.#lease.start(
-      () => {
+    await this.#lease.start({
+      onHeld: () => {
         this.#relay = new Relay(this.#options);
-        if (this.#sweep !== undefined) void this.#relay.run();
+        if (this.#isStarted) void this.#relay.run();
       },
-      () => {
+      onLost: () => {
         void this.#relay?.close();
         this.#relay = undefined;
       },
-    );
+      onError: (error) => this.#options.log.warn({ err: error }, "the lease of the background work could not be taken"),
+    });
     try {
       await this.#join();
       await this.#relay?.synchronise();
@@ -162,6 +168,7 @@ class Background {
       await this.#lease.stop();
       throw asRefusal(error);
     }
+    this.#isStarted = true;
     void this.#relay?.run();
     this.#startSweep();
   }

@@ -85,7 +85,7 @@ export class Tick {
   }
 
   async #run(): Promise<void> {
-    const batch = this.#queue.splice(0, maxBatch).filter((pending) => this.#isNear(pending));
+    const batch = this.#queue.splice(0, maxBatch).filter((pending) => !this.#joinsWaiting(pending));
     if (batch.length > 0) await this.#commit(batch);
     this.#isScheduled = false;
     if (this.#queue.length > 0) this.#schedule();
@@ -93,35 +93,40 @@ export class Tick {
   }
 
   async #commit(batch: readonly Pending[]): Promise<void> {
-    const changed = new Map<string, LiveActor>();
-    let outcomes: readonly CommandOutcome[];
+    const touched = new Map<string, LiveActor>();
+    let outcomes: readonly (CommandOutcome | TooFar)[];
     try {
       outcomes = await this.#options.store.withTransaction((tx) =>
-        batch.map(({ request }) => this.#decide(tx, request, changed)),
+        batch.map(({ request }) => this.#decide(tx, request, touched)),
       );
-      this.#options.actors.keep(changed);
+      this.#options.actors.keep(touched);
     } catch (error) {
-      this.#options.actors.drop(changed.keys());
-      const fault = this.#commitFault(error);
-      outcomes = batch.map(() => fault);
+      this.#options.actors.drop(touched.keys());
+      const faultOf = this.#storeFailed(error);
+      outcomes = batch.map(({ request }) => faultOf(request));
     }
-    for (const [i, pending] of batch.entries()) pending.settle(outcomes[i] as CommandOutcome);
+    for (const [i, pending] of batch.entries()) {
+      const outcome = outcomes[i] as CommandOutcome | TooFar;
+      if (outcome === tooFar) this.#waitFor(pending);
+      else pending.settle(outcome);
+    }
   }
 
-  #commitFault(error: unknown): Fault {
-    if (error instanceof Fault) {
-      this.#options.log.error({ err: error }, "the store refused a commit; nothing of it was appended");
-      return error;
-    }
-    this.#options.log.error({ err: error }, "a commit failed; nothing of it was appended");
-    return new Fault("INTERNAL", "the commit failed", {});
+  /** Logs once what has failed for many, and gives each its fault. */
+  #storeFailed(error: unknown): (request: CommandRequest) => Fault {
+    this.#options.log.error({ err: error }, "the store failed; nothing was appended");
+    if (error instanceof Fault) return () => error;
+    return ({ command }) => {
+      const { correlationId } = command.metadata;
+      return new Fault("INTERNAL", "the commit failed because of a bug; see the runtime's log", { correlationId });
+    };
   }
 
   /** One command within the transaction: all computing first, all writing after. */
-  #decide(tx: Transaction, request: CommandRequest, changed: Map<string, LiveActor>): CommandOutcome {
+  #decide(tx: Transaction, request: CommandRequest, touched: Map<string, LiveActor>): CommandOutcome | TooFar {
     const { store } = this.#options;
     const { category, stream } = request;
-    const actor = this.#options.aggregates.get(category) as LoadedAggregate;
+    const loaded = this.#options.aggregates.get(category) as LoadedAggregate;
     const known = request.isIdempotent ? knownReply(store, tx, request) : undefined;
     if (known !== undefined) return known;
 
@@ -131,11 +136,14 @@ export class Tick {
       return wrongVersion(stream, expectedVersion, head.version);
     }
 
-    let live: LiveActor;
+    let live: LiveActor | undefined;
     let computed: Computed | Fault;
     try {
-      live = changed.get(stream) ?? this.#options.actors.current(actor, stream, head.version);
-      computed = this.#compute(actor, live, request);
+      live = touched.get(stream) ?? this.#options.actors.current(loaded, stream, head.version);
+      if (live === undefined) return tooFar;
+      // Also of a command that changes nothing: the next one need not fold again.
+      if (live.version > 0) touched.set(stream, live);
+      computed = this.#compute(loaded, live, request);
     } catch (error) {
       return this.#decideFault(error, request);
     }
@@ -147,7 +155,7 @@ export class Tick {
     const version = last?.version ?? head.version;
     if (last !== undefined) {
       const next = { state, version, snapshotVersion: live.snapshotVersion };
-      changed.set(stream, { ...next, snapshotVersion: writeSnapshotWhenDue(tx, actor, stream, next) });
+      touched.set(stream, { ...next, snapshotVersion: writeSnapshotWhenDue(tx, loaded, stream, next) });
     }
     const reply: CommandReply = {
       stream,
@@ -161,7 +169,7 @@ export class Tick {
     return reply;
   }
 
-  #compute(actor: LoadedAggregate, live: LiveActor, request: CommandRequest): Computed | Fault {
+  #compute(loaded: LoadedAggregate, live: LiveActor, request: CommandRequest): Computed | Fault {
     const { clock } = this.#options;
     const now = clock.now();
     const input: DecideInput = {
@@ -171,10 +179,10 @@ export class Tick {
       context: { id: request.id, now },
       newId: clock.newId,
     };
-    const decided = decideCommand(actor.aggregate, input);
+    const decided = decideCommand(loaded.aggregate, input);
     if (decided.outcome === "rejected") return rejected(decided);
     if (decided.outcome === "refused") return notAllowed(request, decided);
-    const events = decided.events.map((event) => newEvent(actor, request, event, now));
+    const events = decided.events.map((event) => newEvent(loaded, request, event, now));
     return { state: decided.state, events };
   }
 
@@ -188,42 +196,43 @@ export class Tick {
     });
   }
 
-  /** Whether a command can be decided now; if not, it waits for its stream, or has been told why the store cannot be read. */
-  #isNear(pending: Pending): boolean {
-    const { stream, category } = pending.request;
-    const waiting = this.#waiting.get(stream);
-    if (waiting === undefined) {
-      const actor = this.#options.aggregates.get(category) as LoadedAggregate;
-      try {
-        if (this.#options.actors.isNear(actor, stream)) return true;
-      } catch (error) {
-        pending.settle(this.#commitFault(error));
-        return false;
-      }
-      this.#waiting.set(stream, [pending]);
-      this.#warm(actor, stream);
-    } else {
-      waiting.push(pending);
-    }
+  /** Whether others wait for the command's stream: then it waits behind them. */
+  #joinsWaiting(pending: Pending): boolean {
+    const waiting = this.#waiting.get(pending.request.stream);
+    if (waiting === undefined) return false;
+    waiting.push(pending);
     this.#waitingCount += 1;
-    return false;
+    return true;
   }
 
-  async #warm(actor: LoadedAggregate, stream: string): Promise<void> {
-    let failure: Fault | undefined;
+  /** Sets a command aside until its stream is near. */
+  #waitFor(pending: Pending): void {
+    if (this.#joinsWaiting(pending)) return;
+    const { stream, category } = pending.request;
+    this.#waiting.set(stream, [pending]);
+    this.#waitingCount += 1;
+    void this.#warm(this.#options.aggregates.get(category) as LoadedAggregate, stream);
+  }
+
+  async #warm(loaded: LoadedAggregate, stream: string): Promise<void> {
+    let faultOf: ((request: CommandRequest) => Fault) | undefined;
     try {
-      await this.#options.actors.warm(actor, stream);
+      await this.#options.actors.warm(loaded, stream);
     } catch (error) {
-      failure = error instanceof Fault ? error : this.#commitFault(error);
+      faultOf = this.#storeFailed(error);
     }
     const waiting = this.#waiting.get(stream) ?? [];
     this.#waiting.delete(stream);
     this.#waitingCount -= waiting.length;
-    if (failure === undefined) this.#queue = [...waiting, ...this.#queue];
-    else for (const { settle } of waiting) settle(failure);
+    if (faultOf === undefined) this.#queue = [...waiting, ...this.#queue];
+    else for (const { request, settle } of waiting) settle(faultOf(request));
     this.#schedule();
   }
 }
+
+/** The command's stream is too long a way from what is in memory: it is brought near outside of the commit. */
+const tooFar = Symbol("too far");
+type TooFar = typeof tooFar;
 
 interface Computed {
   readonly state: LiveActor["state"];

@@ -8,13 +8,21 @@ export interface BrokerAddress {
   /** URLs; a user and password, or a token, in the first count for all. */
   readonly servers: string | readonly string[];
   readonly name: string;
+  /** What to do when nobody answers there: the end of the fault's sentence. */
+  readonly advice?: string;
 }
+
+const defaultAdvice = "start one with `retrace start`, or name another with --nats";
 
 /**
  * Connects, and from then on reconnects for ever. Credentials come from the URL or from the file in `NATS_CREDS`.
  * @throws Fault BUS_UNAVAILABLE when the broker cannot be reached now.
  */
-export async function openConnection({ servers, name }: BrokerAddress): Promise<NatsConnection> {
+export async function openConnection({
+  servers,
+  name,
+  advice = defaultAdvice,
+}: BrokerAddress): Promise<NatsConnection> {
   const list = typeof servers === "string" ? servers.split(",") : [...servers];
   try {
     return await connect({
@@ -27,8 +35,9 @@ export async function openConnection({ servers, name }: BrokerAddress): Promise<
       ...credentials(list[0] ?? ""),
     });
   } catch (error) {
+    if (error instanceof Fault) throw error;
     const where = list.map(withoutCredentials).join(", ");
-    throw new Fault("BUS_UNAVAILABLE", `cannot connect to ${where}: ${(error as Error).message}`, {}, error);
+    throw new Fault("BUS_UNAVAILABLE", `cannot connect to ${where}: ${(error as Error).message}; ${advice}`, {}, error);
   }
 }
 
@@ -44,18 +53,21 @@ function credentials(server: string): Partial<ConnectionOptions> {
 /** A server's URL as it may be shown. */
 export function withoutCredentials(server: string): string {
   const url = parse(server);
-  return url.username === "" ? server : server.replace(/\/\/[^@]*@/, "//");
+  return url.username === "" ? server : hideCredentials(server);
+}
+
+function hideCredentials(server: string): string {
+  return server.replace(/^([a-z]+:\/\/)?.*@/i, "$1");
 }
 
 function parse(server: string): URL {
-  try {
-    return new URL(server.includes("://") ? server : `nats://${server}`);
-  } catch (error) {
-    throw new Fault(
-      "BUS_UNAVAILABLE",
-      `${server} is not the address of a broker, like nats://127.0.0.1:4222`,
-      {},
-      error,
-    );
-  }
+  const address = server.includes("://") ? server : `nats://${server}`;
+  if (URL.canParse(address) && isSpoken(new URL(address))) return new URL(address);
+  const message = `"${hideCredentials(server)}" is not the address of a broker, which begins with nats:// or tls://, like nats://127.0.0.1:4222`;
+  throw new Fault("BUS_UNAVAILABLE", message);
+}
+
+/** Whether the transport speaks it: NATS over TCP, plain or encrypted. */
+function isSpoken({ protocol, hostname }: URL): boolean {
+  return ["nats:", "tls:"].includes(protocol) && hostname !== "";
 }

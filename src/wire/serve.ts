@@ -13,7 +13,8 @@ export interface CommandServer extends RequestContext {
   readonly nats: NatsConnection;
   /** Called once per request that passes its checks; `settle` sends the reply. */
   readonly submit: (request: CommandRequest, settle: (outcome: CommandReply | Fault) => void) => void;
-  readonly onBug: (error: unknown, subject: string) => void;
+  /** Logs it, and returns the id under which it is found there. */
+  readonly onBug: (error: unknown, subject: string) => string;
 }
 
 /** Takes commands on `<prefix>.cmd.>`. */
@@ -40,7 +41,8 @@ export interface QueryServer {
   readonly prefix: string;
   /** Called with the last part of the subject. */
   readonly answer: (name: string, body: unknown) => Promise<unknown>;
-  readonly onBug: (error: unknown, subject: string) => void;
+  /** Logs it, and returns the id under which it is found there. */
+  readonly onBug: (error: unknown, subject: string) => string;
 }
 
 /** Takes queries on `<prefix>.qry.>`. */
@@ -62,10 +64,11 @@ export function serveQueries(server: QueryServer): Subscription {
   });
 }
 
-function asFault(error: unknown, message: Msg, onBug: (error: unknown, subject: string) => void): Fault {
+function asFault(error: unknown, message: Msg, onBug: (error: unknown, subject: string) => string): Fault {
   if (error instanceof Fault) return error;
-  onBug(error, message.subject);
-  return new Fault("INTERNAL", "the request failed because of a bug; see the runtime's log");
+  const correlationId = onBug(error, message.subject);
+  const text = `the request failed because of a bug; see the runtime's log under ${correlationId}`;
+  return new Fault("INTERNAL", text, { correlationId });
 }
 
 /** A reply that cannot be sent (the connection is gone) must not take the others down. */

@@ -158,7 +158,8 @@ async function openBench(path: string): Promise<Bench> {
     },
     warm: (id) => {
       const stream = streamOf(id);
-      actors.keep(new Map([[stream, actors.current(aggregate, stream, store.head(stream).version)]]));
+      const actor = actors.current(aggregate, stream, store.head(stream).version);
+      if (actor !== undefined) actors.keep(new Map([[stream, actor]]));
     },
     forget: (id) => actors.drop([streamOf(id)]),
     close: async () => {

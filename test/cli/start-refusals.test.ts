@@ -78,7 +78,20 @@ describe("a start is refused", () => {
     expect(await refusal(["--data", tempDir(), "--nats", "nats://127.0.0.1:1"])).toMatch(
       /^retrace: BUS_UNAVAILABLE: cannot connect to nats:\/\/127\.0\.0\.1:1: .+$/,
     );
-    expect(await refusal(["--data", tempDir(), "--nats", "no address"])).toMatch(oneSentence);
+    expect(await refusal(["--data", tempDir()], { env: { RETRACE_NATS: "nats://127.0.0.1:1" } })).toMatch(
+      /^retrace: BUS_UNAVAILABLE: cannot connect to .+RETRACE_NATS names it.+$/,
+    );
+    for (const address of [
+      "no address",
+      "foo://ada:se@secret@bar",
+      "ada:secret@no address",
+      "ws://127.0.0.1:1",
+      "nats://",
+    ]) {
+      const said = await refusal(["--data", tempDir(), "--nats", address]);
+      expect(said).toMatch(/^retrace: BUS_UNAVAILABLE: .+ is not the address of a broker, .+ nats:\/\/ or tls:\/\/.+$/);
+      expect(said).not.toContain("secret");
+    }
   });
 
   test("without telling the password in the address", async () => {
@@ -157,6 +170,7 @@ describe("wrong usage ends with status 2, and says what is right:", () => {
     ["a prefix of two tokens", ["--prefix", "a.b"], {}, /--prefix.*a\.b.*A-Z a-z 0-9/],
     ["an empty prefix", ["--prefix", ""], {}, /--prefix/],
     ["a prefix from the environment", [], { RETRACE_PREFIX: "*" }, /RETRACE_PREFIX/],
+    ["a port for a broker that is named", ["--port", "0", "--nats", "nats://127.0.0.1:1"], {}, /--port.*--nats/],
     ["an unknown log level", ["--log-level", "loud"], {}, /debug, info/],
     ["an unknown option", ["--prot", "1"], {}, /--port/],
     ["an option without its value", ["--data"], {}, /--data/],
@@ -251,6 +265,29 @@ export default defineAggregate({
     const said = await refusal([...dataDir(), "--actors", "/nowhere/actors"]);
 
     expect(said).toContain("/nowhere/actors: there is no such folder");
+  });
+
+  test("are not there when the folder is one of something else", async () => {
+    const folder = tempDir();
+    const said = await refusal([...dataDir(), "--actors", folder]);
+
+    expect(said).toContain(`${folder}: has none of the folders aggregates, sagas, projections, verbs`);
+  });
+
+  test("without the packages they import are told how to install them, below the problem", async () => {
+    const folder = tempDir();
+    mkdirSync(join(folder, "aggregates"));
+    for (const [file, name] of [
+      ["guide.ts", "retrace"],
+      ["review.mjs", "zod"],
+    ] as const) {
+      writeFileSync(join(folder, "aggregates", file), `import "${name}"; export default 1;`);
+    }
+    const said = await refusal([...dataDir(), "--actors", folder]);
+    const problems = said.split("\n").filter((line) => /^ {2}\S/.test(line));
+
+    expect(problems).toEqual([expect.stringContaining("guide.ts: "), expect.stringContaining("review.mjs: ")]);
+    expect(said.match(/^ {6}install it beside your actors: npm install retrace xstate zod$/gm)).toHaveLength(2);
   });
 });
 

@@ -2,8 +2,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
+import { jetstreamManager, type StreamInfo } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Edge, openEdge, type ReplyBody, type WireEvent } from "../protocol/edge.ts";
+import { eventually } from "../support/eventually.ts";
+import { freePort } from "../support/free-port.ts";
 import { startRuntime, type TestRuntime } from "../support/runtime.ts";
 import { tempDir } from "../support/temp.ts";
 import { type Ended, root, runCli, type Surroundings } from "./run-cli.ts";
@@ -37,6 +42,19 @@ async function lines<Line>(...args: readonly string[]): Promise<Line[]> {
 
 const positions = (events: readonly WireEvent[]) => events.map(({ position }) => position);
 const from = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
+
+test("start logs what it serves, and commands to try, a line each", () => {
+  const log = runtime
+    .stderr()
+    .split("\n")
+    .filter((line) => line.startsWith("{"));
+  const said = log.map((line) => JSON.parse(line) as { msg: string; categories?: string[] });
+
+  expect(said).toContainEqual(
+    expect.objectContaining({ msg: "serving", categories: expect.arrayContaining(["dataset", "training-run"]) }),
+  );
+  expect(said.map(({ msg }) => msg)).toContain("try: npx retrace state dataset d1");
+});
 
 describe("send", () => {
   test("prints the reply, for programs as on the wire and for people in a line", async () => {
@@ -82,6 +100,17 @@ describe("send", () => {
     expect(JSON.parse(json.stderr)).toMatchObject({
       error: { code: "NOT_ALLOWED_IN_STATE", retryable: false, details: { state: "running" } },
     });
+  });
+
+  test("tells people every issue, a line each", async () => {
+    const { code, stderr } = await cli(["send", "dataset", "x", "IngestData", '{"rowCount":-1,"rows":3}']);
+
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^retrace: INVALID_COMMAND: .+\n( {2}\S+: .+\n){2}$/);
+  });
+
+  test("has no actor where the shell has no user", async () => {
+    expect(await cli(["send", "dataset", "nobody", "IngestData"], { env: { USER: "" } })).toMatchObject({ code: 0 });
   });
 });
 
@@ -153,6 +182,43 @@ describe("tail", () => {
     expect(await ended).toEqual([0, null]);
     expect(positions(seen)).toEqual(from(1_100, seen.at(-1)?.position ?? 0));
   });
+});
+
+describe("tail --from now", () => {
+  test.each<[string, readonly string[]]>([
+    ["everything", []],
+    ["several kinds", ["--category", "feedback", "--category", "dataset"]],
+  ])("of %s prints nothing of the past, even when the runtime restarts before anything happens", async (_, filter) => {
+    const options = { dataDir: tempDir(), port: await freePort() };
+    const first = await startRuntime(options);
+    const before = await openEdge(first.url);
+    await before.command("dataset.old.IngestData");
+    await before.command("feedback.old.ScoreReward", { score: 1 });
+    await eventually("the past is relayed", async () => (await relayed(first.url)) === 2);
+    const child = spawn(process.execPath, [`${root}/dist/src/main.js`, "tail", "--json", "--limit", "1", ...filter], {
+      stdio: ["ignore", "pipe", "inherit"],
+      env: { ...process.env, RETRACE_NATS: first.url },
+    });
+    const printed = text(child.stdout);
+    await eventually("the tail follows", async () => (await consumers(first.url)) === 1);
+    await first.stop();
+    const second = await startRuntime(options);
+    await (await openEdge(second.url)).command("feedback.new.ScoreReward", { score: 1 });
+
+    expect(JSON.parse(await printed)).toMatchObject({ position: 3, stream: "feedback-new" });
+  });
+
+  async function eventStream(url: string): Promise<StreamInfo> {
+    const nats = await connect({ servers: url });
+    try {
+      return await (await jetstreamManager(nats)).streams.info("RETRACE_EVENTS");
+    } finally {
+      await nats.close();
+    }
+  }
+
+  const relayed = async (url: string) => (await eventStream(url)).state.last_seq;
+  const consumers = async (url: string) => (await eventStream(url)).state.consumer_count;
 });
 
 test("health tells how the runtime is, and ends with 0 when it is well", async () => {

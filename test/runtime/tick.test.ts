@@ -10,7 +10,9 @@ const openStore = () => openMemoryStore("store");
 /** The total of a tally as the log has it, told by a command that does nothing. */
 function totalOf({ actors }: TestTick, store: EventStore, id: string, actor = loadedTally()): number {
   const { version } = store.head(`tally-${id}`);
-  return (actors.current(actor, `tally-${id}`, version).state.context as { total: number }).total;
+  const live = actors.current(actor, `tally-${id}`, version);
+  if (live === undefined) throw new Error(`tally-${id} is too far from what is in memory`);
+  return (live.state.context as { total: number }).total;
 }
 
 const versionsOf = (outcomes: readonly CommandOutcome[]) =>
@@ -243,6 +245,29 @@ describe("a cold stream", () => {
     expect(order).toEqual(["warm 1", "warm 2", "cold 5001", "cold 5002", "cold 5003"]);
     expect(amounts(store, "cold").slice(5_000)).toEqual([1, 2, 3]);
     expect(totalOf(tally, store, "cold")).toBe(5_006);
+  });
+
+  test("that another process has made long is folded outside of the commit, although it was in memory", async () => {
+    const store = openStore();
+    const tally = openTick(store);
+    await tally.send("shared", "Add", { amount: 1 });
+    await writeHistory(store, "shared", Array(5_000).fill({}));
+    const head = store.head("tally-shared").version;
+    expect(tally.actors.current(loadedTally(), "tally-shared", head)).toBeUndefined();
+
+    expect(await tally.send("shared", "Add", { amount: 2 })).toMatchObject({ version: 5_002 });
+    expect(totalOf(tally, store, "shared")).toBe(5_003);
+  });
+
+  test("stays in memory after a command that changed nothing, and an empty one does not", async () => {
+    const store = openStore();
+    await writeHistory(store, "cold", Array(500).fill({}));
+    const { send, actors } = openTick(store);
+
+    expect(await send("cold", "Refuse")).toMatchObject({ code: "REJECTED" });
+    expect(actors.size).toBe(1);
+    expect(await send("empty", "Refuse")).toMatchObject({ code: "REJECTED" });
+    expect(actors.size).toBe(1);
   });
 
   test("with an event that its chart refuses is UNREADABLE_EVENT for all that wait, and others are served", async () => {

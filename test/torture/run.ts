@@ -1,35 +1,64 @@
 /**
- * `npm run torture -- crash [--kills N] [--seed S] [--broker embedded|external]`: the crash test for as long as one likes, with progress on
- * stderr and the report as JSON on stdout. When it fails it keeps its folder and names the seed.
+ * `npm run torture`: the tests of `npm test` with counts as big as one likes. Progress on stderr, reports as JSON on stdout; what
+ * fails names its seed.
  */
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { crashRun } from "../crash/crash-run.ts";
 
-const { positionals, values } = parseArgs({
-  allowPositionals: true,
-  options: {
-    kills: { type: "string", default: "100" },
-    seed: { type: "string" },
-    broker: { type: "string" },
-  },
-});
-const kills = Number(values.kills);
-const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
-const brokers = (["embedded", "external"] as const).filter((broker) => (values.broker ?? broker) === broker);
-if (positionals.join() !== "crash" || !(kills > 0) || !Number.isInteger(seed) || brokers.length === 0) {
-  process.stderr.write("usage: npm run torture -- crash [--kills N] [--seed S] [--broker embedded|external]\n");
-  process.exit(2);
+type Broker = "embedded" | "external";
+
+interface CrashOptions {
+  readonly kills: number;
+  readonly seed: number;
+  readonly broker?: Broker;
 }
 
-for (const broker of brokers) {
-  const folder = mkdtempSync(join(tmpdir(), "retrace-torture-"));
-  process.stderr.write(`crash run with seed ${seed}, ${broker} broker, in ${folder}\n`);
-  const share = Math.ceil(kills / brokers.length);
-  const onKill = (line: string): void => void process.stderr.write(`  ${line}\n`);
-  const report = await crashRun({ folder, kills: share, seed, broker, onKill });
-  process.stdout.write(`${JSON.stringify(report)}\n`);
-  rmSync(folder, { recursive: true, force: true });
+function parseCount(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("an integer from 1");
 }
+
+/** Kills the runtime and nats-server at random moments under load; a run that fails keeps its folder. */
+async function crash({ kills, seed, broker }: CrashOptions): Promise<void> {
+  const brokers: readonly Broker[] = broker === undefined ? ["embedded", "external"] : [broker];
+  for (const one of brokers) {
+    const folder = mkdtempSync(join(tmpdir(), "retrace-torture-"));
+    process.stderr.write(`crash run with seed ${seed}, ${one} broker, in ${folder}\n`);
+    const onKill = (line: string): void => void process.stderr.write(`  ${line}\n`);
+    const report = await crashRun({ folder, kills: Math.ceil(kills / brokers.length), seed, broker: one, onKill });
+    process.stdout.write(`${JSON.stringify(report)}\n`);
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Random histories, LMDB against the memory store. */
+function laws({ runs }: { readonly runs: number }): void {
+  const vitest = join("node_modules", "vitest", "vitest.mjs");
+  const env = { ...process.env, RETRACE_TORTURE_RUNS: String(runs) };
+  const { status } = spawnSync(process.execPath, [vitest, "run", "test/store/laws.test.ts", "--testTimeout=3600000"], {
+    env,
+    stdio: "inherit",
+  });
+  process.exitCode = status ?? 1;
+}
+
+const program = new Command("npm run torture --").description("tests with big counts").showHelpAfterError();
+program
+  .command("crash")
+  .description("kill the runtime and nats-server under load, and compare what is left with what was acknowledged")
+  .option("--kills <n>", "how often, split over the brokers", parseCount, 100)
+  .option("--seed <s>", "of every random choice", parseCount, 1 + Math.floor(Math.random() * 2 ** 30))
+  .addOption(new Option("--broker <kind>", "only this one").choices(["embedded", "external"]))
+  .addHelpText("after", "\nExample:\n  $ npm run torture -- crash --kills 400 --seed 7\n")
+  .action(crash);
+program
+  .command("laws")
+  .description("random histories: the store on disk does what the store in memory does")
+  .option("--runs <n>", "how many histories", parseCount, 10_000)
+  .addHelpText("after", "\nExample:\n  $ npm run torture -- laws --runs 10000\n")
+  .action(laws);
+await program.parseAsync();
