@@ -1,5 +1,6 @@
 /** The public API of Retrace. The only barrel: files inside `src/` import one another directly. */
 
+export { type Reaper, reapOnDeath } from "./broker/reaper.ts";
 export { colors } from "./cli/colors.ts";
 export { type ClientOptions, defineVerb, type Progress, type Verb, type VerbTools } from "./cli/verb.ts";
 export {

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { reapOnDeath } from "retrace";
 import { DemonstrationStopped } from "./stopped.ts";
 
 /** A runtime that serves. */
@@ -22,6 +23,9 @@ export async function startRuntime(root: string, data: string, prefix = "retrace
   const args = [main, "start", "--port", "0", "--data", data, "--prefix", prefix];
   const { RETRACE_NATS: _, ...env } = process.env;
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"], env });
+  // However this process goes, a closed pipe and SIGKILL included, its runtime goes with it.
+  const reaper = reapOnDeath(child.pid ?? 0);
+  child.once("exit", () => reaper.dismiss());
   const stop = () => stopChild(child);
   const stopAtOnce = () => {
     child.kill("SIGTERM");
