@@ -3,29 +3,19 @@ import { cpSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
-import { afterAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
+import { connect } from "../support/connections.ts";
 import { type EventMessage, readEventMessages, streamInfo } from "../support/event-messages.ts";
 import { eventually } from "../support/eventually.ts";
 import { startNats } from "../support/nats.ts";
 import { seededRandom } from "../support/random.ts";
-import { connectRaw, queryRaw, type RawHealth, relayCaughtUp, sendRaw } from "../support/raw-client.ts";
+import { queryRaw, type RawHealth, relayCaughtUp, sendRaw } from "../support/raw-client.ts";
 import { embeddedBrokerPid, launchRuntime, startRuntime } from "../support/runtime.ts";
 import { tempDir } from "../support/temp.ts";
 import { assertOneStory } from "./one-story.ts";
 import { startWorkload, type Workload } from "./workload.ts";
 
 const stream = "RETRACE_EVENTS";
-const connections: NatsConnection[] = [];
-
-afterAll(async () => {
-  await Promise.all(connections.map((nats) => nats.close()));
-});
-
-async function connect(url: string): Promise<NatsConnection> {
-  const nats = await connectRaw(url);
-  connections.push(nats);
-  return nats;
-}
 
 /** Adds `runs` training runs of `events` events each. */
 async function record(nats: NatsConnection, name: string, { runs = 20, events = 20 } = {}): Promise<void> {

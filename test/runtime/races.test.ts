@@ -1,13 +1,13 @@
 /** Many clients want the same version of one stream: the log decides, whichever process asks it. */
 import type { NatsConnection } from "@nats-io/nats-core";
-import { afterAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { assertOneStory } from "../crash/one-story.ts";
 import { startWorkload, type Workload } from "../crash/workload.ts";
+import { connect } from "../support/connections.ts";
 import { eventually } from "../support/eventually.ts";
 import { startNats } from "../support/nats.ts";
 import { seededRandom } from "../support/random.ts";
 import {
-  connectRaw,
   queryRaw,
   type RawHealth,
   type RawOutcome,
@@ -21,17 +21,6 @@ import { tempDir } from "../support/temp.ts";
 const clientCount = 50;
 const rounds = 30;
 const stream = "training-run-contested";
-const connections: NatsConnection[] = [];
-
-afterAll(async () => {
-  await Promise.all(connections.map((nats) => nats.close()));
-});
-
-async function connect(url: string): Promise<NatsConnection> {
-  const nats = await connectRaw(url);
-  connections.push(nats);
-  return nats;
-}
 
 /** Round by round, all clients send a command of their own that names the same version; from the empty stream on. */
 async function race(url: string): Promise<void> {

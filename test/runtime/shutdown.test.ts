@@ -2,26 +2,15 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { NatsConnection } from "@nats-io/nats-core";
-import { afterAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
+import { closeConnections, connect } from "../support/connections.ts";
 import { assertStreamHolds } from "../support/event-messages.ts";
 import { eventually } from "../support/eventually.ts";
 import { startNats } from "../support/nats.ts";
-import { connectRaw, type RawOutcome, type RawReply, relayCaughtUp, sendRaw } from "../support/raw-client.ts";
+import { type RawOutcome, type RawReply, relayCaughtUp, sendRaw } from "../support/raw-client.ts";
 import { embeddedBrokerPid, startRuntime } from "../support/runtime.ts";
 import { storedEvents } from "../support/stored-events.ts";
 import { tempDir } from "../support/temp.ts";
-
-const connections: NatsConnection[] = [];
-
-afterAll(async () => {
-  await Promise.all(connections.map((nats) => nats.close()));
-});
-
-async function connect(url: string): Promise<NatsConnection> {
-  const nats = await connectRaw(url);
-  connections.push(nats);
-  return nats;
-}
 
 /** Commands on many streams at once, from senders that go on until nobody is there to take a command. */
 interface Load {
@@ -100,7 +89,7 @@ test("ends its own broker last, when everything is in JetStream", async () => {
   expect(embeddedBrokerPid(dataDir)).toBeUndefined();
   expect(existsSync(join(dataDir, "retrace.pid"))).toBe(false);
 
-  await Promise.all(connections.splice(0).map((nats) => nats.close()));
+  await closeConnections();
   const events = await expectKept(dataDir, load);
   const broker = await startNats({ storeDir: dataDir });
   await assertStreamHolds(await connect(broker.url), events);
@@ -115,7 +104,7 @@ test("ends although its broker is gone, and relays the rest after the next start
   await broker.kill();
   expect(await runtime.stop()).toEqual({ code: 0, signal: null });
 
-  await Promise.all(connections.splice(0).map((nats) => nats.close()));
+  await closeConnections();
   const events = await expectKept(dataDir, load);
   await broker.restart();
   await startRuntime({ dataDir, nats: broker.url });
