@@ -15,7 +15,20 @@ export {
   reject,
 } from "./core/aggregate.ts";
 export type { Domain, DomainCommand } from "./core/domain.ts";
-export type * from "./core/event-store.ts";
+export type {
+  AppendResult,
+  EventStore,
+  Head,
+  Key,
+  KeyRange,
+  LogFilter,
+  StreamRange,
+  Subscription,
+  SubscriptionHandler,
+  Table,
+  TableReader,
+  Transaction,
+} from "./core/event-store.ts";
 export { type ErrorBody, Fault, type FaultCode } from "./core/fault.ts";
 export { fold, foldEvent } from "./core/history.ts";
 export type { Actor, ChartEvent, Command, DomainEvent, Metadata, NewEvent, RecordedEvent } from "./core/message.ts";

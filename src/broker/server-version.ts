@@ -20,7 +20,7 @@ export function compareVersions(a: string, b: string): number {
 }
 
 /** Whether the text is a version of three numbers, with or without a leading `v`. */
-export function isVersion(text: string): boolean {
+function isVersion(text: string): boolean {
   return /^v?\d+\.\d+\.\d+/.test(text);
 }
 

@@ -154,7 +154,7 @@ function assertSameSource(run: string, state: StateReply | undefined, source: Lo
  * A log says no time zone. Where its times, taken as UTC, lie in the future, they are wrong and would be refused: they
  * are left out, and the time of the import stands.
  */
-export function withoutFuture(run: LoggedRun, nowMs: number): LoggedRun {
+function withoutFuture(run: LoggedRun, nowMs: number): LoggedRun {
   const last = run.steps.at(-1)?.at ?? run.start.startedAt;
   if (last === undefined || Date.parse(last) <= nowMs) return run;
   const { startedAt: _, ...start } = run.start;

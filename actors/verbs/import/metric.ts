@@ -14,7 +14,7 @@ export function parseMetric(text: string): Metric | undefined {
 }
 
 /** A number as an event may carry it. */
-export function toMetric(value: number): Metric {
+function toMetric(value: number): Metric {
   if (Number.isFinite(value)) return value;
   if (Number.isNaN(value)) return "NaN";
   return value > 0 ? "Infinity" : "-Infinity";
