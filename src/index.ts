@@ -47,6 +47,17 @@ export { builtInActors, type LoadedActors, loadActors } from "./runtime/loader.t
 export { createRuntime, type Runtime, type RuntimeOptions } from "./runtime/runtime.ts";
 export { type LmdbOptions, openLmdbStore } from "./store/lmdb.ts";
 export { openMemoryStore } from "./store/memory.ts";
-export { type AsOf, type Client, type ConnectOptions, connect, type SendOptions } from "./wire/client.ts";
+export {
+  type AddressedDomainCommand,
+  type AsOf,
+  type Client,
+  type ConnectOptions,
+  connect,
+  type SendOptions,
+  type UpdateOptions,
+} from "./wire/client.ts";
+export type { CommandMetadata } from "./wire/command-headers.ts";
 export { type BrokerAddress, openConnection } from "./wire/connection.ts";
+export type { ObjectData, ObjectReference, ReadOptions, StoredObject } from "./wire/objects.ts";
 export type { CommandReply, EventsReply, HistoryReply, StateReply, WireState } from "./wire/replies.ts";
+export type { AddressedCommand, SendManyOptions, Sent } from "./wire/send-many.ts";

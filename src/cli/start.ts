@@ -11,7 +11,7 @@ import { type Log, openLog } from "../runtime/log.ts";
 import { createRuntime, type Runtime } from "../runtime/runtime.ts";
 import { openLmdbStore } from "../store/lmdb.ts";
 import { openConnection, withoutCredentials } from "../wire/connection.ts";
-import { packageRoot } from "./package.ts";
+import { packageRoot, packageVersion } from "./package.ts";
 import { collectFolders, parsePort, parsePrefix } from "./parse.ts";
 
 interface StartOptions {
@@ -116,7 +116,15 @@ async function open(opened: Opened, options: StartOptions, log: Log): Promise<vo
   assertServerVersion(opened.nats.info?.version ?? "0");
   watch(opened.nats, log);
   const { store, nats } = opened;
-  opened.runtime = await createRuntime({ store, nats, actors, prefix: options.prefix, clock, log });
+  opened.runtime = await createRuntime({
+    store,
+    nats,
+    actors,
+    prefix: options.prefix,
+    clock,
+    log,
+    version: packageVersion,
+  });
 
   const ready = { ready: true, nats: withoutCredentials(url), data, pid: process.pid, position: store.position() };
   process.stdout.write(`${JSON.stringify(ready)}\n`);

@@ -22,9 +22,15 @@ const inertScope = {
 /** A chart's state: value, context, status. */
 export type ChartState = AnyMachineSnapshot;
 
-/** The state of an empty stream. */
+const initialStates = new WeakMap<AnyStateMachine, ChartState>();
+
+/** The state of an empty stream. States never change, so all streams of a chart share it. */
 export function initialState(machine: AnyStateMachine): ChartState {
-  return machine.getInitialSnapshot(inertScope);
+  const known = initialStates.get(machine);
+  if (known !== undefined) return known;
+  const state = machine.getInitialSnapshot(inertScope);
+  initialStates.set(machine, state);
+  return state;
 }
 
 /** Whether the chart accepts the event now: it is still active, and some transition with an effect is enabled. */

@@ -1,6 +1,6 @@
 /** Files of the actors folders: which there are, what they are called, and what they export. */
 import { existsSync, readdirSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
 /** The TypeScript and JavaScript files right in a folder, sorted; tests and declarations left out. */
@@ -34,7 +34,8 @@ async function importFile(file: string): Promise<unknown> {
   } catch (error) {
     if ((error as { code?: unknown }).code !== "ERR_UNKNOWN_FILE_EXTENSION") throw error;
     const { createJiti } = await import("jiti");
-    // Without the option a module that exports nothing by default would seem to export itself.
-    return createJiti(import.meta.url, { interopDefault: false }).import(file);
+    // Without the option a module that exports nothing by default would seem to export itself. A relative path would be
+    // looked for beside this file.
+    return createJiti(import.meta.url, { interopDefault: false }).import(resolve(file));
   }
 }

@@ -5,8 +5,10 @@ import type { Aggregate } from "../core/aggregate.ts";
 import type { EventStore } from "../core/event-store.ts";
 import { Fault, StartRefused } from "../core/fault.ts";
 import { EventStream, StreamRefused } from "../wire/event-stream.ts";
-import { serveCommands, serveQueries } from "../wire/serve.ts";
+import { type CommandServer, serveAdmin, serveBulk, serveCommands, serveQueries } from "../wire/serve.ts";
+import { serveService } from "../wire/service.ts";
 import { defaultPrefix, eventStreamName, isPrefix } from "../wire/subjects.ts";
+import { importEvents } from "./admin/import-events.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type SweepCursor, sweepCommandRecords } from "./command-records.ts";
 import { Lease } from "./lease.ts";
@@ -37,6 +39,8 @@ export interface RuntimeOptions {
   readonly maxLiveActors?: number;
   /** How long a command id is remembered, in days. Default: 30. */
   readonly commandRecordDays?: number;
+  /** What `nats micro ls` shows. Default: `0.0.0`. */
+  readonly version?: string;
 }
 
 /** A serving runtime. */
@@ -79,11 +83,11 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   };
   const schemas = new Map([...aggregates].map(([category, { aggregate }]) => [category, aggregate.schemas]));
   const context = { nats, prefix, onBug, now: clock.now, newId: clock.newId };
-  const commands = serveCommands({
+  const commandServer: CommandServer = {
     ...context,
     schemas,
     submit: (request, settle) => tick.submit(request, settle),
-  });
+  };
   const load = () => ({ queued: tick.queued, liveActors: actors.size });
   const queries = [
     stateQuery({ store, aggregates }),
@@ -92,7 +96,20 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     healthQuery({ store, clock, relay: () => background.relayStatus(), load }),
     catalogQuery(aggregates),
   ];
-  const answers = serveQueries({ ...context, answer: answerWith(queries) });
+  const endpoints = [
+    serveCommands(commandServer),
+    serveBulk(commandServer),
+    serveQueries({ ...context, answer: answerWith(queries, "UNKNOWN_QUERY") }),
+    serveAdmin({ ...context, answer: answerWith([importEvents(store)], "UNKNOWN_COMMAND") }),
+  ];
+  const service = serveService({
+    nats,
+    id: clock.newId(),
+    version: options.version ?? "0.0.0",
+    startedAt: clock.now(),
+    metadata: { prefix, store: store.id },
+    endpoints,
+  });
   await nats.flush();
 
   return {
@@ -100,7 +117,8 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       await tick.stop();
       const isDrained = await background.stop(drainMs);
       // Requests that the broker has already handed over are answered, too; a lost connection ends the wait.
-      await Promise.allSettled([commands.drain(), answers.drain()]);
+      const served = [...endpoints.map(({ subscription }) => subscription), ...service];
+      await Promise.allSettled(served.map((subscription) => subscription.drain()));
       await nats.flush().catch(() => {});
       return isDrained;
     },
@@ -116,13 +134,16 @@ function assertRoomForEvents(nats: NatsConnection): void {
   );
 }
 
-function answerWith(queries: readonly Query[]): (name: string, body: unknown) => Promise<unknown> {
+function answerWith(
+  queries: readonly Query[],
+  unknown: "UNKNOWN_QUERY" | "UNKNOWN_COMMAND",
+): (name: string, body: unknown) => Promise<unknown> {
   const byName = new Map(queries.map((query) => [query.name, query]));
   return async (name, body) => {
     const found = byName.get(name);
     if (found !== undefined) return found.answer(body);
     const known = [...byName.keys()].sort();
-    throw new Fault("UNKNOWN_QUERY", `there is no query ${name}; there are ${known.join(", ")}`, { known });
+    throw new Fault(unknown, `there is no ${name}; there are ${known.join(", ")}`, { known });
   };
 }
 

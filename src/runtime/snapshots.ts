@@ -26,13 +26,15 @@ export function readSnapshot(
   stream: string,
   atVersion: number = Number.MAX_SAFE_INTEGER - 1,
 ): VersionedState {
+  const empty = { state: initialState(actor.aggregate.machine), version: 0 };
+  if (atVersion < snapshotEvery) return empty;
   const rows = store.scan("snapshots", { prefix: [stream], after: [stream, atVersion + 1], reverse: true, limit: 4 });
   for (const { key, value } of rows) {
     const stored = value as { readonly fingerprint: string; readonly state: unknown };
     if (stored.fingerprint !== actor.fingerprint) continue;
     return { state: restore(actor.aggregate.machine, stored.state), version: key[1] as number };
   }
-  return { state: initialState(actor.aggregate.machine), version: 0 };
+  return empty;
 }
 
 /** Writes a snapshot when one is due, in the transaction of the events that made it due. Returns its version. */

@@ -1,21 +1,22 @@
 /** The client: commands and queries over NATS, as any user's program sends them. */
-import { setTimeout as delay } from "node:timers/promises";
-import {
-  headers,
-  type Msg,
-  type MsgHdrs,
-  type NatsConnection,
-  NoRespondersError,
-  type RequestOptions,
-} from "@nats-io/nats-core";
+import { headers, type MsgHdrs, type NatsConnection } from "@nats-io/nats-core";
 import type { Domain, DomainCommand } from "../core/domain.ts";
 import type { LogFilter } from "../core/event-store.ts";
-import { type ErrorBody, Fault } from "../core/fault.ts";
-import { json } from "./codec.ts";
+import { Fault } from "../core/fault.ts";
+import { type CommandMetadata, commandHeaders } from "./command-headers.ts";
 import { openConnection } from "./connection.ts";
+import { type ObjectData, type ObjectReference, Objects, type ReadOptions, type StoredObject } from "./objects.ts";
 import type { CommandReply, EventsReply, HistoryReply, StateReply } from "./replies.ts";
-import { type CommandAddress, commandSubject, defaultPrefix, parseCommandSubject, querySubject } from "./subjects.ts";
-import { ulids } from "./ulid.ts";
+import { defaultTimeoutMs, request } from "./request.ts";
+import { type SendManyOptions, type Sent, sendMany } from "./send-many.ts";
+import {
+  adminSubject,
+  type CommandAddress,
+  commandSubject,
+  defaultPrefix,
+  parseCommandSubject,
+  querySubject,
+} from "./subjects.ts";
 
 /** Where and how to connect. */
 export interface ConnectOptions {
@@ -29,20 +30,29 @@ export interface ConnectOptions {
   readonly name?: string;
 }
 
-/** The headers of one command. Everything is optional; see PROTOCOL.md, Commands. */
-export interface SendOptions {
-  /** Makes the command idempotent on its stream. Default: a fresh id, kept across the client's own retries. */
-  readonly commandId?: string;
-  readonly expectedVersion?: number | "no-stream" | "any";
-  readonly correlationId?: string;
-  readonly causationId?: string;
-  /** ISO 8601, for backfills. */
-  readonly occurredAt?: string;
-  readonly actor?: string;
-  readonly traceparent?: string;
+/** How to send one command, and its headers: PROTOCOL.md, Commands. Everything is optional. */
+export interface SendOptions extends CommandMetadata {
   /** For the whole send, retries included. Default: 10,000. */
   readonly timeoutMs?: number;
+  /** Whether the client sends again, with the same command id, what was not answered or turned away. Default: true. */
+  readonly retry?: boolean;
 }
+
+/** How to update one aggregate. A command id, an expected version and a retry are its own business. */
+export interface UpdateOptions extends Omit<SendOptions, "commandId" | "expectedVersion" | "retry"> {
+  /** How often to decide, at most. Default: 10. */
+  readonly attempts?: number;
+}
+
+/** A command of a domain, with its address. */
+export type AddressedDomainCommand<D extends Domain> = {
+  [Category in keyof D & string]: {
+    readonly category: Category;
+    readonly id: string;
+    readonly command: DomainCommand<D, Category>;
+    readonly options?: CommandMetadata;
+  };
+}[keyof D & string];
 
 /** A point in the history of one aggregate, inclusive. At most one. */
 export interface AsOf {
@@ -61,6 +71,25 @@ export interface Client<D extends Domain = Domain> {
     command: DomainCommand<D, Category>,
     options?: SendOptions,
   ): Promise<CommandReply>;
+  /**
+   * Sends many commands, pipelined and in bulk, and yields what became of each, in their order; the order of each stream
+   * is kept. Answers that are worth another try are asked for again.
+   */
+  sendMany<Command extends AddressedDomainCommand<D>>(
+    commands: Iterable<Command> | AsyncIterable<Command>,
+    options?: SendManyOptions,
+  ): AsyncGenerator<Sent<Command>, void, undefined>;
+  /**
+   * Reads the state, lets `decide` make a command of it, and sends that against the version read; after a conflict it
+   * reads and decides again. `decide` gets undefined for an empty stream, and gives undefined to leave it at that.
+   * @throws Fault WRONG_EXPECTED_VERSION when others were faster every time.
+   */
+  update<Category extends keyof D & string>(
+    category: Category,
+    id: string,
+    decide: (state: StateReply | undefined) => DomainCommand<D, Category> | undefined,
+    options?: UpdateOptions,
+  ): Promise<CommandReply | undefined>;
   state(category: keyof D & string, id: string, at?: AsOf): Promise<StateReply>;
   history(
     category: keyof D & string,
@@ -71,43 +100,63 @@ export interface Client<D extends Domain = Domain> {
   events(filter?: LogFilter): Promise<EventsReply>;
   /** Any query by name. */
   query<Reply = unknown>(name: string, body?: unknown): Promise<Reply>;
+  /** A verb that changes the running system, by name. */
+  admin<Reply = unknown>(verb: string, body?: unknown): Promise<Reply>;
+  /**
+   * Puts a large thing into the broker's object store and returns the reference that commands carry. The same bytes
+   * give the same reference.
+   */
+  putObject(data: ObjectData, options?: { readonly mediaType?: string }): Promise<ObjectReference>;
+  /** The bytes behind a reference, all of them. @throws Fault as `readObject`. */
+  getObject(reference: StoredObject, options?: ReadOptions): Promise<Uint8Array>;
+  /**
+   * The bytes behind a reference, piece by piece; the SHA-256 is verified at the end.
+   * @throws Fault NOT_FOUND; OBJECT_DAMAGED when what arrived is not what the reference says.
+   */
+  readObject(reference: StoredObject, options?: ReadOptions): AsyncIterable<Uint8Array>;
   close(): Promise<void>;
 }
 
 /** Connects to the broker that a runtime serves. @throws Fault BUS_UNAVAILABLE when it cannot be reached. */
 export async function connect<D extends Domain = Domain>(options: ConnectOptions = {}): Promise<Client<D>> {
-  const { prefix = defaultPrefix, name = "retrace client" } = options;
+  const { prefix = defaultPrefix, name = "retrace client", actor } = options;
   const nats = await openConnection({ servers: options.servers ?? defaultServer, name });
   const query = <Reply>(queryName: string, body: unknown = {}): Promise<Reply> =>
     request<Reply>({ nats, subject: querySubject(prefix, queryName), body, timeoutMs: defaultTimeoutMs });
+  const objects = new Objects(nats, prefix);
 
-  return {
+  const client: Client<D> = {
     nats,
     query,
-    send: async (category, id, command, sendOptions = {}) =>
+    send: async (category, id, command, { timeoutMs = defaultTimeoutMs, retry = true, ...metadata } = {}) =>
       request<CommandReply>({
         nats,
         subject: subjectOf(prefix, { category, id, type: command.type }),
         body: command.data,
-        headers: commandHeaders(sendOptions, options.actor),
-        timeoutMs: sendOptions.timeoutMs ?? defaultTimeoutMs,
+        headers: messageHeaders(commandHeaders(metadata, actor)),
+        timeoutMs,
+        retry,
       }),
+    sendMany: (commands, sendOptions) => sendMany({ nats, prefix, actor }, commands, sendOptions),
+    update: (category, id, decide, updateOptions) => update(client, { category, id, decide }, updateOptions),
     state: (category, id, at = {}) => query("state", { category, id, ...at }),
     history: (category, id, page = {}) => query("history", { category, id, ...page }),
     events: (filter = {}) => query("events", filter),
+    admin: <Reply>(verb: string, body: unknown = {}) =>
+      request<Reply>({ nats, subject: adminSubject(prefix, verb), body, timeoutMs: adminTimeoutMs }),
+    putObject: (data, putOptions) => objects.put(data, putOptions),
+    getObject: (reference, readOptions) => objects.get(reference, readOptions),
+    readObject: (reference, readOptions) => objects.read(reference, readOptions),
     close: async () => {
       await nats.drain().catch(() => {});
     },
   };
+  return client;
 }
 
+/** Such a verb may work for a while. */
+const adminTimeoutMs = 60_000;
 const defaultServer = "nats://127.0.0.1:4222";
-const defaultTimeoutMs = 10_000;
-const attemptTimeoutMs = 5_000;
-const retryDelayMs = 50;
-const maxRetryDelayMs = 1_000;
-/** The broker's limit counts headers, too. */
-const headerRoomBytes = 8 * 1024;
 
 /** What is no subject cannot be sent, or would be answered by nobody: refused here as the runtime would. */
 function subjectOf(prefix: string, address: CommandAddress): string {
@@ -117,96 +166,52 @@ function subjectOf(prefix: string, address: CommandAddress): string {
   throw invalid(`${subject} is not <category>.<id>.<CommandType>, the id 1 to 128 of A-Z a-z 0-9 _ - ~`, "subject");
 }
 
-function invalid(message: string, path: string): Fault {
-  return new Fault("INVALID_COMMAND", message, { issues: [{ path, message }] });
-}
-
-function commandHeaders(options: SendOptions, defaultActor: string | undefined): MsgHdrs {
-  const all: Record<string, string | undefined> = {
-    "Nats-Msg-Id": options.commandId ?? newCommandId(),
-    "Retrace-Expected-Version": options.expectedVersion?.toString(),
-    "Retrace-Correlation-Id": options.correlationId,
-    "Retrace-Causation-Id": options.causationId,
-    "Retrace-Occurred-At": options.occurredAt,
-    "Retrace-Actor": options.actor ?? defaultActor,
-    traceparent: options.traceparent,
-  };
+function messageHeaders(said: Readonly<Record<string, string>>): MsgHdrs {
   const result = headers();
-  for (const [name, value] of Object.entries(all)) {
-    if (value !== undefined && /[\r\n]/.test(value)) throw invalid(`${name} has a line break in it`, name);
-    if (value !== undefined) result.set(name, value);
+  for (const [name, value] of Object.entries(said)) {
+    if (/[\r\n]/.test(value)) throw invalid(`${name} has a line break in it`, name);
+    result.set(name, value);
   }
   return result;
 }
 
-const newCommandId = ulids(Date.now);
-
-interface Request {
-  readonly nats: NatsConnection;
-  readonly subject: string;
-  readonly body: unknown;
-  readonly headers?: MsgHdrs;
-  readonly timeoutMs: number;
+function invalid(message: string, path: string): Fault {
+  return new Fault("INVALID_COMMAND", message, { issues: [{ path, message }] });
 }
 
-/**
- * Sends until there is a reply or the time is over. Without a reply the outcome is unknown, so it sends the very same
- * request again: the command id makes that harmless.
- */
-async function request<Reply>({ nats, subject, body, headers, timeoutMs }: Request): Promise<Reply> {
-  const bytes = json.encode(body ?? {});
-  const limit = nats.info?.max_payload ?? Number.POSITIVE_INFINITY;
-  if (bytes.length + headerRoomBytes > limit) {
-    const advice = "put it into the object store and send a reference {ref, sha256, bytes, mediaType}";
-    throw new Fault("PAYLOAD_TOO_LARGE", `the body has ${bytes.length} bytes, the broker takes ${limit}: ${advice}`, {
-      bytes: bytes.length,
-      limit,
-    });
-  }
-  const deadline = Date.now() + timeoutMs;
-  for (let delayMs = retryDelayMs; ; delayMs = Math.min(delayMs * 2, maxRetryDelayMs)) {
-    const timeout = Math.max(1, Math.min(attemptTimeoutMs, deadline - Date.now()));
-    const fault = await attempt<Reply>(nats, subject, bytes, {
-      timeout,
-      ...(headers === undefined ? {} : { headers }),
-    });
-    if (!(fault instanceof Fault)) return fault.reply;
-    if (!isWorthAnotherTry(fault) || Date.now() + delayMs >= deadline) throw fault;
-    await delay(delayMs);
+interface Update<D extends Domain, Category extends keyof D & string> {
+  readonly category: Category;
+  readonly id: string;
+  readonly decide: (state: StateReply | undefined) => DomainCommand<D, Category> | undefined;
+}
+
+async function update<D extends Domain, Category extends keyof D & string>(
+  client: Client<D>,
+  { category, id, decide }: Update<D, Category>,
+  { attempts = 10, ...options }: UpdateOptions = {},
+): Promise<CommandReply | undefined> {
+  for (let attempt = 1; ; attempt++) {
+    const state = await stateOrEmpty(client, category, id);
+    const command = decide(state);
+    if (command === undefined) return undefined;
+    try {
+      return await client.send(category, id, command, { ...options, expectedVersion: state?.version ?? "no-stream" });
+    } catch (error) {
+      const isConflict = error instanceof Fault && error.code === "WRONG_EXPECTED_VERSION";
+      if (!isConflict || attempt >= attempts) throw error;
+    }
   }
 }
 
-/** A conflict is retryable too, but only with a new decision, which is the caller's. */
-function isWorthAnotherTry(fault: Fault): boolean {
-  return fault.isRetryable && fault.code !== "WRONG_EXPECTED_VERSION" && fault.code !== "PROJECTION_BEHIND";
-}
-
-async function attempt<Reply>(
-  nats: NatsConnection,
-  subject: string,
-  bytes: Uint8Array,
-  options: RequestOptions,
-): Promise<{ readonly reply: Reply } | Fault> {
-  let message: Msg;
+async function stateOrEmpty<D extends Domain>(
+  client: Client<D>,
+  category: keyof D & string,
+  id: string,
+): Promise<StateReply | undefined> {
   try {
-    message = await nats.request(subject, bytes, options);
+    return await client.state(category, id);
   } catch (error) {
-    return unanswered(error);
+    if (error instanceof Fault && error.code === "NOT_FOUND") return undefined;
+    throw error;
   }
-  const body = json.decode(message.data);
-  if (message.headers?.has("Nats-Service-Error-Code") !== true) return { reply: body as Reply };
-  const { code, message: text, details } = (body as ErrorBody).error;
-  return new Fault(code, text, details);
-}
-
-function unanswered(error: unknown): Fault {
-  if (error instanceof NoRespondersError || (error as Error).cause instanceof NoRespondersError) {
-    return new Fault("BUS_UNAVAILABLE", "no runtime answers on this broker and prefix: start one with `retrace start`");
-  }
-  return new Fault(
-    "BUS_UNAVAILABLE",
-    `no reply in time: the outcome is unknown (${(error as Error).message})`,
-    {},
-    error,
-  );
 }

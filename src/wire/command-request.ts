@@ -1,5 +1,4 @@
 /** From the bytes and headers of a request to a checked command: PROTOCOL.md, Commands. */
-import type { MsgHdrs } from "@nats-io/nats-core";
 import { z } from "zod";
 import { Fault } from "../core/fault.ts";
 import type { Command, Metadata } from "../core/message.ts";
@@ -33,10 +32,17 @@ export interface RequestContext {
   readonly newId: () => string;
 }
 
+/** The headers of a request, of a message of its own or of an entry in a bulk request. */
+export interface RequestHeaders {
+  has(name: string): boolean;
+  /** Empty when there is none. */
+  get(name: string): string;
+}
+
 /** A request as it came: subject, headers, body. */
 export interface RawRequest {
   readonly subject: string;
-  readonly headers?: MsgHdrs | undefined;
+  readonly headers?: RequestHeaders | undefined;
   readonly data: Uint8Array;
 }
 
@@ -54,12 +60,29 @@ export function parseCommandRequest(raw: RawRequest, context: RequestContext): C
     const shape = `${context.prefix}.cmd.<category>.<id>.<CommandType>`;
     throw invalid(`the subject must be ${shape}, the id 1 to 128 of A-Z a-z 0-9 _ - ~`, "subject");
   }
+  const body = (): unknown => decodeBody(raw, "INVALID_COMMAND");
+  return checkCommand({ address, body, headers: () => raw.headers, bytes: raw.data.length }, context);
+}
+
+/** A command as it was sent, alone or among others. */
+export interface SentCommand {
+  readonly address: CommandAddress;
+  /** Called when the address is known to exist. */
+  readonly body: () => unknown;
+  /** Called behind the body: headers that cannot be read throw, and decoding the body says so in its own way. */
+  readonly headers: () => RequestHeaders | undefined;
+  /** What the body took on the wire, at most. */
+  readonly bytes: number;
+}
+
+/** Schema and headers. @throws Fault with a 4xx code. */
+export function checkCommand(sent: SentCommand, context: RequestContext): CommandRequest {
+  const { address, bytes } = sent;
   const schema = commandSchema(address, context.schemas);
-  const body = decodeBody(raw, "INVALID_COMMAND");
-  const parsed = schema.safeParse(body);
+  const parsed = schema.safeParse(sent.body());
   if (!parsed.success) throw schemaFault("INVALID_COMMAND", address.type, parsed.error);
-  if (raw.data.length > maxBytesBeforeGrowth) assertFits(Buffer.byteLength(JSON.stringify(parsed.data)));
-  return withHeaders(address, parsed.data, raw.headers, context);
+  if (bytes > maxBytesBeforeGrowth) assertFits(Buffer.byteLength(JSON.stringify(parsed.data)));
+  return withHeaders(address, parsed.data, sent.headers(), context);
 }
 
 function commandSchema({ category, type }: CommandAddress, all: ReadonlyMap<string, Schemas>) {
@@ -88,6 +111,11 @@ function assertFits(bytes: number): void {
 /** The body of a command or a query. @throws Fault `code`, or PAYLOAD_TOO_LARGE. */
 export function decodeBody(raw: RawRequest, code: "INVALID_COMMAND" | "INVALID_QUERY"): unknown {
   assertFits(raw.data.length);
+  return decodeAnyBody(raw, code);
+}
+
+/** The same for a body that the broker alone bounds. */
+export function decodeAnyBody(raw: RawRequest, code: "INVALID_COMMAND" | "INVALID_QUERY"): unknown {
   const codec = requestCodec(raw, code);
   try {
     return codec.decode(raw.data);
@@ -110,7 +138,7 @@ function requestCodec(raw: RawRequest, code: "INVALID_COMMAND" | "INVALID_QUERY"
 function withHeaders(
   address: CommandAddress,
   data: unknown,
-  headers: MsgHdrs | undefined,
+  headers: RequestHeaders | undefined,
   context: RequestContext,
 ): CommandRequest {
   const { category, id, type } = address;
@@ -133,7 +161,7 @@ function digestOf(type: string, data: unknown): number {
 ${JSON.stringify(data)}`);
 }
 
-function metadata(headers: MsgHdrs | undefined, commandId: string): Metadata {
+function metadata(headers: RequestHeaders | undefined, commandId: string): Metadata {
   if (headers === undefined) return { correlationId: commandId, causationId: commandId, commandId };
   const actor = headerText(headers, "Retrace-Actor");
   const trace = traceparent(headers);
@@ -147,7 +175,7 @@ function metadata(headers: MsgHdrs | undefined, commandId: string): Metadata {
 }
 
 /** A header that is free text: 1 to 256 characters of UTF-8, none of them a control character. */
-function headerText(headers: MsgHdrs | undefined, name: string): string | undefined {
+function headerText(headers: RequestHeaders | undefined, name: string): string | undefined {
   if (headers?.has(name) !== true) return undefined;
   const value = headers.get(name);
   // What was no UTF-8 has come out as U+FFFD, and two ids must not become one that way.
@@ -158,7 +186,7 @@ function headerText(headers: MsgHdrs | undefined, name: string): string | undefi
   return value;
 }
 
-function expectedVersion(headers: MsgHdrs | undefined): number | undefined {
+function expectedVersion(headers: RequestHeaders | undefined): number | undefined {
   if (headers?.has("Retrace-Expected-Version") !== true) return undefined;
   const value = headers.get("Retrace-Expected-Version");
   if (value === "any") return undefined;
@@ -171,7 +199,7 @@ const isoTime = z.iso.datetime({ offset: true });
 /** Times before are written in another form and would no longer compare as strings. */
 const yearZeroMs = Date.parse("0000-01-01T00:00:00Z");
 
-function occurredAt(headers: MsgHdrs | undefined, now: string): string {
+function occurredAt(headers: RequestHeaders | undefined, now: string): string {
   const name = "Retrace-Occurred-At";
   if (headers?.has(name) !== true) return now;
   const value = headers.get(name);
@@ -182,7 +210,7 @@ function occurredAt(headers: MsgHdrs | undefined, now: string): string {
   return new Date(time).toISOString();
 }
 
-function traceparent(headers: MsgHdrs): string | undefined {
+function traceparent(headers: RequestHeaders): string | undefined {
   if (!headers.has("traceparent")) return undefined;
   const value = headers.get("traceparent");
   if (/^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-[\x21-\x7e]{1,200})?$/.test(value)) return value;

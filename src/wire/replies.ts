@@ -1,4 +1,5 @@
 /** The shapes of successful replies: one place for those who write them and those who read them. */
+import type { ErrorBody } from "../core/fault.ts";
 import type { RecordedEvent } from "../core/message.ts";
 
 /** A state as the wire shows it. */
@@ -27,6 +28,11 @@ export interface CommandReply {
   readonly state: { readonly value: unknown; readonly status: string };
   /** The command id was known: this is the first reply again, and nothing was added. */
   readonly duplicate?: true;
+}
+
+/** The reply to a bulk request: one for each command, in their order. */
+export interface BulkReply {
+  readonly replies: readonly (CommandReply | ErrorBody)[];
 }
 
 /** The reply to `state`. */

@@ -28,6 +28,11 @@ export function parseCommandSubject(prefix: string, subject: string): CommandAdd
   return isStreamId(id) ? { category, id, type } : undefined;
 }
 
+/** `<prefix>.bulk` */
+export function bulkSubject(prefix: string): string {
+  return `${prefix}.bulk`;
+}
+
 /** `<prefix>.evt.<category>.<id>.<EventType>` */
 export function eventSubject(prefix: string, category: string, id: string, type: string): string {
   return `${prefix}.evt.${category}.${id}.${type}`;
@@ -38,7 +43,17 @@ export function querySubject(prefix: string, name: string): string {
   return `${prefix}.qry.${name}`;
 }
 
+/** `<prefix>.adm.<verb>` */
+export function adminSubject(prefix: string, verb: string): string {
+  return `${prefix}.adm.${verb}`;
+}
+
 /** The JetStream stream that carries the events of one prefix. */
 export function eventStreamName(prefix: string): string {
   return `${prefix.toUpperCase()}_EVENTS`;
+}
+
+/** The bucket of the broker's object store that carries the large things of one prefix. */
+export function objectBucket(prefix: string): string {
+  return `${prefix.toUpperCase()}_OBJECTS`;
 }

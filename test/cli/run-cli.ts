@@ -18,14 +18,20 @@ export interface Ended {
 export interface Surroundings {
   readonly input?: string;
   readonly env?: NodeJS.ProcessEnv;
+  /** The folder it runs in. */
+  readonly cwd?: string;
 }
 
 /** Runs `retrace ...args` to its end, without a terminal and without the caller's own settings of Retrace. */
-export async function runCli(args: readonly string[], { input = "", env = {} }: Surroundings = {}): Promise<Ended> {
+export async function runCli(
+  args: readonly string[],
+  { input = "", env = {}, cwd }: Surroundings = {},
+): Promise<Ended> {
   const own = Object.entries(process.env).filter(([name]) => !/^(RETRACE_|NATS_CREDS)/.test(name));
   const child = spawn(process.execPath, [`${root}/dist/src/main.js`, ...args], {
     stdio: ["pipe", "pipe", "pipe"],
     env: { ...Object.fromEntries(own), ...env },
+    ...(cwd === undefined ? {} : { cwd }),
   });
   child.stdin.on("error", () => {});
   child.stdin.end(input);

@@ -8,6 +8,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { crashRun } from "../crash/crash-run.ts";
+import { fuzzRun } from "../fuzz/fuzz-run.ts";
+import { spawnRuntime } from "../support/runtime-process.ts";
 
 type Broker = "embedded" | "external";
 
@@ -46,6 +48,23 @@ function laws({ runs }: { readonly runs: number }): void {
   process.exitCode = status ?? 1;
 }
 
+/** Wrong and half wrong commands of every type against a runtime. */
+async function fuzz({ inputs, seed }: { readonly inputs: number; readonly seed: number }): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "retrace-torture-"));
+  process.stderr.write(`fuzz run with seed ${seed} in ${folder}\n`);
+  const runtime = spawnRuntime({ dataDir: folder });
+  try {
+    const { nats: url } = await runtime.ready;
+    const onProgress = (answered: number): void => {
+      if (answered % 10_000 === 0) process.stderr.write(`  ${answered} of ${inputs}\n`);
+    };
+    process.stdout.write(`${JSON.stringify(await fuzzRun({ url, inputs, seed, onProgress }))}\n`);
+  } finally {
+    await runtime.stop();
+  }
+  rmSync(folder, { recursive: true, force: true });
+}
+
 const program = new Command("npm run torture --").description("tests with big counts").showHelpAfterError();
 program
   .command("crash")
@@ -61,4 +80,13 @@ program
   .option("--runs <n>", "how many histories", parseCount, 10_000)
   .addHelpText("after", "\nExample:\n  $ npm run torture -- laws --runs 10000\n")
   .action(laws);
+program
+  .command("fuzz")
+  .description(
+    "commands of every type, most of them wrong somewhere: never a bug, and all that was taken in can be read",
+  )
+  .option("--inputs <n>", "how many", parseCount, 100_000)
+  .option("--seed <s>", "of every random choice", parseCount, 1 + Math.floor(Math.random() * 2 ** 30))
+  .addHelpText("after", "\nExample:\n  $ npm run torture -- fuzz --inputs 100000 --seed 7\n")
+  .action(fuzz);
 await program.parseAsync();

@@ -1,4 +1,4 @@
-/** What a query is: a name, the schema of its body, and a read of the store. */
+/** What a query is: a name, the schema of its body, and a read of the store. Verbs that change it have the same form. */
 import type { z } from "zod";
 import { Fault } from "../../core/fault.ts";
 import { schemaFault } from "../../wire/schema-fault.ts";
@@ -11,17 +11,23 @@ export interface Query {
   answer(body: unknown): Promise<unknown>;
 }
 
+/** What a query says of a body that does not fit: a verb that changes something says it of a command. */
+interface QueryOptions {
+  readonly invalid: "INVALID_QUERY" | "INVALID_COMMAND";
+}
+
 /** Makes a query whose body is checked before `answer` sees it. */
 export function query<Schema extends z.ZodType>(
   name: string,
   schema: Schema,
   answer: (body: z.output<Schema>) => Promise<unknown> | unknown,
+  { invalid }: QueryOptions = { invalid: "INVALID_QUERY" },
 ): Query {
   return {
     name,
     answer: async (body) => {
       const parsed = schema.safeParse(body);
-      if (!parsed.success) throw schemaFault("INVALID_QUERY", name, parsed.error);
+      if (!parsed.success) throw schemaFault(invalid, name, parsed.error);
       return answer(parsed.data);
     },
   };
