@@ -5,6 +5,7 @@
 import { type ChartEventOf, defineAggregate, type EventData, reject } from "retrace";
 import { assertEvent, assign, setup } from "xstate";
 import { feedback } from "../../schemas/feedback.ts";
+import { afterImport, type FromFile, type Imported, onceImported } from "../imported.ts";
 
 /** How many of its newest signals a thread can still retract: more would make its state grow with its use. */
 const maxRetractable = 1000;
@@ -18,7 +19,7 @@ interface Signal {
   readonly signal: EventData<typeof feedback, "FeedbackRetracted">["signal"];
 }
 
-interface Thread {
+interface Thread extends Imported {
   /** The newest last. */
   readonly recent: readonly Signal[];
 }
@@ -33,7 +34,10 @@ const machine = setup({
   actions: {
     remember: assign(({ context, event }) => {
       const signal = { eventId: event.id, isRetracted: false, signal: essence(event as SignalEvent) };
-      return { recent: [...context.recent.slice(1 - maxRetractable), signal] };
+      return {
+        recent: [...context.recent.slice(1 - maxRetractable), signal],
+        ...afterImport(context, event.data as FromFile),
+      };
     }),
     retract: assign(({ context, event }) => {
       assertEvent(event, "FeedbackRetracted");
@@ -78,7 +82,7 @@ export default defineAggregate({
   schemas: feedback,
   machine,
   decide: {
-    RateOutput: (_state, { data }) => {
+    RateOutput: onceImported((_state, { data }) => {
       const { rating, scale = { min: 1, max: 5 } } = data;
       if (rating < scale.min || rating > scale.max) {
         const message = `${rating} lies outside the scale from ${scale.min} to ${scale.max}`;
@@ -86,11 +90,11 @@ export default defineAggregate({
       }
       const negative = rating < (scale.min + scale.max) / 2;
       return { type: "UserRatedOutput", data: { ...data, scale, negative } };
-    },
+    }),
 
-    SubmitCorrection: (_state, { data }) => ({ type: "CorrectionSubmitted", data }),
+    SubmitCorrection: onceImported((_state, { data }) => ({ type: "CorrectionSubmitted", data })),
 
-    LogPreference: (_state, { data }) => ({ type: "PreferenceLogged", data }),
+    LogPreference: onceImported((_state, { data }) => ({ type: "PreferenceLogged", data })),
 
     LogEngagement: (_state, { data }) => ({ type: "ImplicitEngagementLogged", data }),
 
@@ -124,7 +128,7 @@ function findSignal(context: Thread, eventId: string): Signal | undefined {
 /** The small fields of signals: what is counted, and by what it is grouped. Texts, states and features stay in the log. */
 const countedFields = [
   ...["rating", "scale", "negative", "kind", "dwellTimeMs", "score", "rewardModel", "producer", "annotator", "reward"],
-  ...["reviewId", "sessionId", "sourceApplication", "userSegment", "tags"],
+  ...["tie", "gold", "reviewId", "sessionId", "sourceApplication", "userSegment", "tags"],
 ];
 
 function essence({ type, occurredAt, data }: SignalEvent): Signal["signal"] {

@@ -3,9 +3,10 @@
  * of the answer.
  */
 import { isDeepStrictEqual } from "node:util";
-import { type ChartEventOf, type CommandData, defineAggregate, type EventData, reject } from "retrace";
+import { type ChartEventOf, type CommandData, defineAggregate, type EventData, type EventOf, reject } from "retrace";
 import { assertEvent, assign, setup } from "xstate";
 import { inference } from "../../schemas/inference.ts";
+import { afterImport, type Imported, onceImported } from "../imported.ts";
 
 /** By what readers group inferences; only what is known. */
 type Grouping = Pick<
@@ -13,7 +14,7 @@ type Grouping = Pick<
   "modelId" | "modelVersion" | "userSegment" | "sessionId" | "sourceApplication"
 >;
 
-interface Inference {
+interface Inference extends Imported {
   readonly grouping: Grouping;
   readonly confidence?: number;
   /** The label in the output, or the output itself where it is one. */
@@ -26,6 +27,10 @@ const machine = setup({
     group: assign(({ context, event }) => {
       assertEvent(event, ["QueryReceived", "InferenceRequested", "InferenceCompleted"]);
       return { grouping: { ...context.grouping, ...groupingIn(event.data) } };
+    }),
+    rememberLine: assign(({ context, event }) => {
+      assertEvent(event, ["InferenceRequested", "InferenceCompleted", "HumanLabelApplied"]);
+      return afterImport(context, event.data);
     }),
     keepPrediction: assign(({ event }) => {
       assertEvent(event, "InferenceCompleted");
@@ -44,37 +49,37 @@ const machine = setup({
     empty: {
       on: {
         QueryReceived: { target: "received", actions: "group" },
-        InferenceRequested: { target: "requested", actions: "group" },
+        InferenceRequested: { target: "requested", actions: ["group", "rememberLine"] },
       },
     },
     received: {
       on: {
         ContextRetrieved: "contextRetrieved",
-        InferenceRequested: { target: "requested", actions: "group" },
+        InferenceRequested: { target: "requested", actions: ["group", "rememberLine"] },
       },
     },
     contextRetrieved: {
       on: {
         ContextRetrieved: "contextRetrieved",
-        InferenceRequested: { target: "requested", actions: "group" },
+        InferenceRequested: { target: "requested", actions: ["group", "rememberLine"] },
       },
     },
     requested: {
       on: {
-        InferenceCompleted: { target: "completed", actions: ["group", "keepPrediction"] },
+        InferenceCompleted: { target: "completed", actions: ["group", "keepPrediction", "rememberLine"] },
       },
     },
     completed: {
       on: {
         ModelPredictionLowConfidenceFlagged: "flagged",
-        HumanLabelApplied: "labelled",
+        HumanLabelApplied: { target: "labelled", actions: "rememberLine" },
         PredictionSuperseded: "superseded",
         InferenceFeedback: "completed",
       },
     },
     flagged: {
       on: {
-        HumanLabelApplied: "labelled",
+        HumanLabelApplied: { target: "labelled", actions: "rememberLine" },
         PredictionSuperseded: "superseded",
         InferenceFeedback: "flagged",
       },
@@ -82,7 +87,7 @@ const machine = setup({
     labelled: {
       on: {
         ModelPredictionLowConfidenceFlagged: "flagged",
-        HumanLabelApplied: "labelled",
+        HumanLabelApplied: { target: "labelled", actions: "rememberLine" },
         PredictionSuperseded: "superseded",
         InferenceFeedback: "labelled",
       },
@@ -90,7 +95,7 @@ const machine = setup({
     /** What people say of it still tells about the model that made it. */
     superseded: {
       on: {
-        HumanLabelApplied: "superseded",
+        HumanLabelApplied: { target: "superseded", actions: "rememberLine" },
         InferenceFeedback: "superseded",
       },
     },
@@ -106,14 +111,26 @@ export default defineAggregate({
 
     RetrieveContext: (_state, { data }) => ({ type: "ContextRetrieved", data }),
 
-    RequestInference: ({ context }, { data }) => ({
+    RequestInference: onceImported(({ context }, { data }) => ({
       type: "InferenceRequested",
       data: { ...context.grouping, ...data },
-    }),
+    })),
 
-    CompleteInference: ({ context }, { data }) => ({
+    CompleteInference: onceImported(({ context }, { data }) => ({
       type: "InferenceCompleted",
       data: { ...context.grouping, ...data },
+    })),
+
+    RecordInference: onceImported(({ context }, { data }) => {
+      const { label, ...made } = data;
+      const { request, completion, line } = split(made);
+      const grouping = { ...context.grouping, ...groupingIn(request) };
+      const predicted = completion.output === undefined ? undefined : labelIn(completion.output);
+      return [
+        { type: "InferenceRequested", data: { ...context.grouping, ...request } },
+        { type: "InferenceCompleted", data: { ...grouping, ...completion, ...line } },
+        ...(label === undefined ? [] : [labelApplied({ label, ...line }, { grouping, predicted })]),
+      ];
     }),
 
     FlagLowConfidence: (state, { data }) => {
@@ -125,11 +142,7 @@ export default defineAggregate({
       };
     },
 
-    ApplyHumanLabel: ({ context }, { data }) => {
-      const { grouping, predicted } = context;
-      const comparison = predicted === undefined ? {} : { predicted, agreement: agrees(data.label, predicted) };
-      return { type: "HumanLabelApplied", data: { ...data, ...comparison, ...grouping } };
-    },
+    ApplyHumanLabel: onceImported(({ context }, { data }) => labelApplied(data, context)),
 
     SupersedePrediction: ({ context }, { data }) => ({
       type: "PredictionSuperseded",
@@ -160,6 +173,35 @@ function groupingIn(data: Grouping): Grouping {
     ...(sessionId !== undefined && { sessionId }),
     ...(sourceApplication !== undefined && { sourceApplication }),
   };
+}
+
+type Recorded = Omit<CommandData<typeof inference, "RecordInference">, "label">;
+type Completion = Pick<Recorded, "output" | "confidence" | "scores" | "tokensUsed" | "latencyMs">;
+type Line = Pick<Recorded, "sourceLine" | "sourcePart">;
+
+/** What of an inference belongs to its request, and what to its completion. Each names the line it comes from. */
+function split(made: Recorded): { readonly request: Recorded; readonly completion: Completion; readonly line: Line } {
+  const { output, confidence, scores, tokensUsed, latencyMs, ...request } = made;
+  const { sourceLine, sourcePart } = request;
+  return {
+    request,
+    completion: {
+      ...(output !== undefined && { output }),
+      ...(confidence !== undefined && { confidence }),
+      ...(scores !== undefined && { scores }),
+      ...(tokensUsed !== undefined && { tokensUsed }),
+      ...(latencyMs !== undefined && { latencyMs }),
+    },
+    line: { ...(sourceLine !== undefined && { sourceLine }), ...(sourcePart !== undefined && { sourcePart }) },
+  };
+}
+
+function labelApplied(
+  label: CommandData<typeof inference, "ApplyHumanLabel">,
+  { grouping, predicted }: Pick<Inference, "grouping" | "predicted">,
+): EventOf<typeof inference> {
+  const comparison = predicted === undefined ? {} : { predicted, agreement: agrees(label.label, predicted) };
+  return { type: "HumanLabelApplied", data: { ...label, ...comparison, ...grouping } };
 }
 
 /** A classifier's output may be its label, or an object that holds it beside other things. */

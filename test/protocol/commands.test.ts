@@ -3,7 +3,16 @@ import { Packr } from "msgpackr";
 import { beforeAll, describe, expect, test } from "vitest";
 import { startRuntime, type TestRuntime } from "../support/runtime.ts";
 import { tempDir } from "../support/temp.ts";
-import { type Edge, errorOf, fresh, openEdge, type ReplyBody, read, type WireEvent } from "./edge.ts";
+import {
+  builtInCategories,
+  type Edge,
+  errorOf,
+  fresh,
+  openEdge,
+  type ReplyBody,
+  read,
+  type WireEvent,
+} from "./edge.ts";
 
 const data = tempDir();
 const msgpack = new Packr({ useRecords: false });
@@ -389,7 +398,7 @@ describe("errors", () => {
     const noCategory = errorOf(await edge.request("cmd.nothing.x.Do", {}), "UNKNOWN_CATEGORY");
     const noCommand = errorOf(await edge.request("cmd.dataset.x.Do", {}), "UNKNOWN_COMMAND");
 
-    expect(noCategory.known).toEqual(["dataset", "feedback", "inference", "model", "training-run"]);
+    expect(noCategory.known).toEqual(builtInCategories);
     expect(noCommand.known).toContain("IngestData");
   });
 

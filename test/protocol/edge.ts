@@ -112,3 +112,9 @@ export function fresh(name = "x"): string {
   made += 1;
   return `${name}-${made}`;
 }
+
+/** The built-in categories. */
+export const builtInCategories = [
+  ...["agent-session", "dataset", "document", "feature-set", "feedback", "inference"],
+  ...["model", "policy", "review", "reviewer", "training-run"],
+];

@@ -4,7 +4,16 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { startRuntime } from "../support/runtime.ts";
 import { tempDir } from "../support/temp.ts";
-import { type Edge, errorOf, fresh, openEdge, type ReplyBody, read, type WireEvent } from "./edge.ts";
+import {
+  builtInCategories,
+  type Edge,
+  errorOf,
+  fresh,
+  openEdge,
+  type ReplyBody,
+  read,
+  type WireEvent,
+} from "./edge.ts";
 
 const pageBytes = 512 * 1024;
 let edge: Edge;
@@ -368,7 +377,7 @@ describe("catalog", () => {
   test("gives a JSON Schema of draft 2020-12 for every command and event", async () => {
     const { categories, sagas, projections } = (await edge.query("catalog")) as unknown as Catalog;
 
-    expect(Object.keys(categories).toSorted()).toEqual(["dataset", "feedback", "inference", "model", "training-run"]);
+    expect(Object.keys(categories).toSorted()).toEqual(builtInCategories);
     expect([sagas, projections]).toEqual([{}, {}]);
     for (const { commands, events } of Object.values(categories)) {
       for (const schema of Object.values(commands)) assertJsonSchema(schema);

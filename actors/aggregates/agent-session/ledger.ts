@@ -1,0 +1,217 @@
+/**
+ * What an agent session remembers: its checkpoints, its decisions, and the ledger of its tool calls with what is known
+ * of undoing each. Nothing is changed in place; entries of the ledger are never taken out.
+ */
+import type { ChartEventOf, EventData } from "retrace";
+import { type StateValue, setup } from "xstate";
+import type { agentSession } from "../../../schemas/agent-session.ts";
+import { digestOf } from "../../digest.ts";
+import { definePartInPlace } from "../../part-in-place.ts";
+
+type SessionEvent = ChartEventOf<typeof agentSession>;
+type Called = EventData<typeof agentSession, "ToolCalled">;
+type Returned = EventData<typeof agentSession, "ToolReturned">;
+type Made = EventData<typeof agentSession, "DecisionMade">;
+type RolledBack = EventData<typeof agentSession, "SessionRolledBack">;
+
+/** A JSON object; the agent's own. */
+export type WorkingState = EventData<typeof agentSession, "AgentStateChanged">["patch"];
+
+/** A point to go back to. */
+export interface Checkpoint {
+  readonly name: string;
+  /** Of the stream, when it was marked. */
+  readonly version: number;
+  readonly workingState: WorkingState;
+}
+
+/** One decision, as a part of the session. */
+export interface DecisionEntry {
+  readonly decisionId: string;
+  readonly state: StateValue;
+  /** Of the stream, when it was made. */
+  readonly version: number;
+  /** Of thought and action. */
+  readonly digest: number;
+}
+
+/** One tool call, as a part of the session. */
+export interface CallEntry {
+  readonly callId: string;
+  readonly tool: string;
+  readonly state: StateValue;
+  /** Of the stream, when it was called: after a checkpoint, or not. */
+  readonly version: number;
+  /** Of what was called. */
+  readonly digest: number;
+  /** Digest of what it returned. */
+  readonly result?: number;
+  /** How to undo it, until that has been done; null where there is nothing to undo. */
+  readonly compensation?: Called["compensation"];
+  /** Digest of why undoing it failed. */
+  readonly failure?: number;
+}
+
+/** What the functions here look at. */
+export interface Ledger {
+  /** The oldest first, as are the others. */
+  readonly checkpoints: readonly Checkpoint[];
+  readonly decisions: readonly DecisionEntry[];
+  readonly calls: readonly CallEntry[];
+}
+
+/** A decision: made, perhaps rejected. */
+export const decision = definePartInPlace<Ledger, SessionEvent>({
+  name: "decision",
+  machine: setup({ types: { events: {} as SessionEvent } }).createMachine({
+    id: "decision",
+    initial: "absent",
+    states: {
+      absent: {
+        on: { DecisionMade: "made" },
+      },
+      made: {
+        on: { DecisionRejected: "rejected" },
+      },
+      rejected: {},
+    },
+  }),
+  key: decisionIdIn,
+  state: (context, decisionId) => findDecision(context, decisionId)?.state,
+});
+
+/** A result may come late, whatever has become of the call: decide sees to it that there is only one. */
+const callChart = setup({
+  types: { events: {} as SessionEvent },
+  guards: {
+    hasFailed: ({ event }) => event.type === "ToolReturned" && isError(event.data),
+  },
+}).createMachine({
+  id: "call",
+  initial: "absent",
+  states: {
+    absent: {
+      on: { ToolCalled: "called" },
+    },
+    called: {
+      on: {
+        ToolReturned: [{ guard: "hasFailed", target: "failed" }, { target: "returned" }],
+        CompensationRequested: "compensationRequested",
+      },
+    },
+    returned: {
+      on: { CompensationRequested: "compensationRequested" },
+    },
+    failed: {
+      on: { CompensationRequested: "compensationRequested" },
+    },
+    compensationRequested: {
+      on: {
+        ToolReturned: "compensationRequested",
+        StepCompensated: "compensated",
+        CompensationFailed: "compensationFailed",
+      },
+    },
+    compensationFailed: {
+      on: {
+        ToolReturned: "compensationFailed",
+        CompensationRequested: "compensationRequested",
+        StepCompensated: "compensated",
+        CompensationFailed: "compensationFailed",
+      },
+    },
+    compensated: {
+      on: { ToolReturned: "compensated" },
+    },
+  },
+});
+
+/** A tool call: what became of it, and of undoing it. */
+export const call = definePartInPlace<Ledger, SessionEvent>({
+  name: "call",
+  machine: callChart,
+  key: callIdIn,
+  state: (context, callId) => findCall(context, callId)?.state,
+});
+
+/** The checkpoint of that name. */
+export function findCheckpoint({ checkpoints }: Ledger, name: string): Checkpoint | undefined {
+  return checkpoints.find((checkpoint) => checkpoint.name === name);
+}
+
+/** The decision of that id; looked for from the newest, which is mostly meant. */
+export function findDecision({ decisions }: Ledger, id: string): DecisionEntry | undefined {
+  return decisions.findLast(({ decisionId }) => decisionId === id);
+}
+
+/** The call of that id; looked for from the newest, which is mostly meant. */
+export function findCall({ calls }: Ledger, id: string): CallEntry | undefined {
+  return calls.findLast(({ callId }) => callId === id);
+}
+
+/** The decisions after an event about one of them. */
+export function withDecision(ledger: Ledger, event: SessionEvent): readonly DecisionEntry[] {
+  const index = ledger.decisions.findLastIndex(({ decisionId }) => decisionId === decisionIdIn(event));
+  const state = decision.next(ledger, event);
+  return ledger.decisions.with(index, { ...(ledger.decisions[index] as DecisionEntry), state });
+}
+
+/** The calls after an event about one of them, which may change more than its state. */
+export function withCall(
+  ledger: Ledger,
+  event: SessionEvent,
+  change: (entry: CallEntry) => CallEntry,
+): readonly CallEntry[] {
+  const index = ledger.calls.findLastIndex(({ callId }) => callId === callIdIn(event));
+  const state = call.next(ledger, event);
+  return ledger.calls.with(index, { ...change(ledger.calls[index] as CallEntry), state });
+}
+
+/** The name of the newest checkpoint that was marked before a version, as events carry it. */
+export function checkpointBefore({ checkpoints }: Ledger, version: number): { readonly checkpoint?: string } {
+  const found = checkpoints.findLast((checkpoint) => checkpoint.version < version);
+  return found === undefined ? {} : { checkpoint: found.name };
+}
+
+/** What is still to be undone of the calls after a version, the newest first, and what nobody knows how to undo. */
+export function owedSince(
+  { calls }: Ledger,
+  version: number,
+): Required<Pick<RolledBack, "toCompensate" | "notCompensable">> {
+  const isOpen = ({ state }: CallEntry) => state !== "compensationRequested" && state !== "compensated";
+  const open = calls.filter((call) => call.version > version && isOpen(call)).reverse();
+  const canBeUndone = ({ compensation }: CallEntry) => compensation !== undefined && compensation !== null;
+  return {
+    toCompensate: open.filter(canBeUndone).map(({ callId }) => callId),
+    notCompensable: open.filter(({ compensation }) => compensation === undefined).map(({ callId }) => callId),
+  };
+}
+
+/** Whether a tool says that it failed. Programs that always name the field send null. */
+export function isError({ error }: Pick<Returned, "error">): boolean {
+  return error !== undefined && error !== null;
+}
+
+/** By what a decision is recognised when it is sent again. */
+export function digestOfDecision({ thought, action }: Pick<Made, "thought" | "action">): number {
+  return digestOf([thought, action]);
+}
+
+/** By what a call is recognised when it is sent again. */
+export function digestOfCall(called: Omit<Called, "callId">): number {
+  const { tool, input, inputRef, compensation, decisionId } = called;
+  return digestOf({ tool, input, inputRef, compensation, decisionId });
+}
+
+/** By what a result is recognised when it is sent again. */
+export function digestOfResult({ output, outputRef, error }: Omit<Returned, "callId">): number {
+  return digestOf({ output, outputRef, error });
+}
+
+function decisionIdIn(event: SessionEvent): string {
+  return (event.data as { readonly decisionId: string }).decisionId;
+}
+
+function callIdIn(event: SessionEvent): string {
+  return (event.data as { readonly callId: string }).callId;
+}
