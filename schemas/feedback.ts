@@ -1,6 +1,6 @@
 /** What the commands and events of a feedback thread carry. */
 import { z } from "zod";
-import { identifier, json, jsonObject, key, nested, ratingScale, text, time } from "./fields.ts";
+import { identifier, imported, json, jsonObject, key, nested, ratingScale, text, time } from "./fields.ts";
 
 /** What every signal carries: the interaction it is about, and by what readers group it. */
 const about = {
@@ -17,16 +17,42 @@ const about = {
   tags: z.array(identifier).max(16).optional(),
 };
 
-const rating = { rating: z.number(), comment: text.optional(), ...about };
+/** Who gave it, where many are asked about the same thing, and how long it took. */
+const annotation = { annotator: identifier.optional(), effortMs: z.number().min(0).optional() };
 
-const correction = { original: json.optional(), corrected: json, reviewId: identifier.optional(), ...about };
+const rating = { rating: z.number(), comment: text.optional(), ...annotation, ...about, ...imported };
+
+/**
+ * Version 1 left the scale to its readers, who had to know that it went from 1 to 5, and each of them decided for
+ * itself which ratings were bad ones. The last to write it named both, still under version 1: what is there is kept.
+ */
+function nameTheScale(data: Record<string, unknown>): Record<string, unknown> {
+  const { rating, scale = { min: 1, max: 5 }, negative } = data;
+  const { min, max } = scale as { readonly min: number; readonly max: number };
+  return { ...data, scale, negative: negative ?? (rating as number) < (min + max) / 2 };
+}
+
+const correction = {
+  original: json.optional(),
+  corrected: json,
+  reviewId: identifier.optional(),
+  /** The true answer of a data set, by which those of annotators are measured. */
+  gold: z.boolean().optional(),
+  ...annotation,
+  ...about,
+  ...imported,
+};
 
 const preference = {
   prompt: json.optional(),
   chosen: json,
   rejected: json,
-  annotator: identifier.optional(),
+  /** Neither was better: a vote too, with the two in the order in which they were shown. Datasets leave ties out. */
+  tie: z.boolean().optional(),
+  comment: text.optional(),
+  ...annotation,
   ...about,
+  ...imported,
 };
 
 const engagement = { kind: identifier, dwellTimeMs: z.number().min(0).optional(), ...about };
@@ -64,7 +90,11 @@ export const feedback = {
     CloseFeedback: z.strictObject(closing),
   },
   events: {
-    UserRatedOutput: z.looseObject({ ...rating, scale: ratingScale, negative: z.boolean() }),
+    UserRatedOutput: {
+      version: 2,
+      schema: z.looseObject({ ...rating, scale: ratingScale, negative: z.boolean() }),
+      upcasters: { 1: nameTheScale },
+    },
     CorrectionSubmitted: z.looseObject(correction),
     PreferenceLogged: z.looseObject(preference),
     ImplicitEngagementLogged: z.looseObject(engagement),

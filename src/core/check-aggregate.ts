@@ -2,7 +2,7 @@
 import type { AnyStateMachine } from "xstate";
 import type { Aggregate } from "./aggregate.ts";
 import { initialState } from "./chart.ts";
-import type { VersionedSchema } from "./schema.ts";
+import { isZodSchema, type VersionedSchema } from "./schema.ts";
 import { isCategory } from "./stream.ts";
 
 /** The part of an XState node that the rules look at. */
@@ -29,7 +29,8 @@ export function checkAggregate(aggregate: Aggregate): string[] {
   for (const type of [...Object.keys(schemas.commands), ...Object.keys(schemas.events)]) {
     if (!/^[A-Z][A-Za-z0-9]{0,63}$/.test(type)) problems.push(`type ${type} is not PascalCase`);
   }
-  for (const [type, schema] of Object.entries(aggregate.eventSchemas)) problems.push(...checkUpcasters(type, schema));
+  problems.push(...checkCommandSchemas(schemas.commands));
+  for (const [type, schema] of Object.entries(aggregate.eventSchemas)) problems.push(...checkEventSchema(type, schema));
   problems.push(...checkChart(machine, Object.keys(schemas.events)));
   for (const part of aggregate.parts) {
     problems.push(...chartRules(part.machine).map((problem) => `part ${part.name}: ${problem}`));
@@ -50,18 +51,39 @@ function missing(wanted: readonly string[], present: readonly string[], what: st
   return wanted.filter((name) => !present.includes(name)).map((name) => `${what} ${name} has no ${counterpart}`);
 }
 
-function checkUpcasters(type: string, { version, upcasters }: VersionedSchema): string[] {
-  if (!Number.isInteger(version) || version < 1) return [`event ${type}: version ${version} is not an integer from 1`];
-  const problems: string[] = [];
-  for (let from = 1; from < version; from++) {
-    if (typeof upcasters[from] !== "function")
-      problems.push(`event ${type}: no upcaster from version ${from} to ${from + 1}`);
+function checkCommandSchemas(schemas: Readonly<Record<string, unknown>>): string[] {
+  return Object.keys(schemas)
+    .filter((type) => !isZodSchema(schemas[type]))
+    .map((type) => `command ${type}: what it carries is not a zod schema`);
+}
+
+function checkEventSchema(type: string, schema: unknown): string[] {
+  const isVersioned = typeof schema === "object" && schema !== null && "version" in schema;
+  if (!isVersioned) return [`event ${type}: neither a zod schema nor {version, schema, upcasters}`];
+  const { version, schema: latest, upcasters } = schema as Partial<VersionedSchema>;
+  const problems = isZodSchema(latest) ? [] : [`event ${type}: its schema is not a zod schema`];
+  if (version === undefined || !Number.isSafeInteger(version) || version < 1) {
+    return [...problems, `event ${type}: version ${version} is not an integer from 1`];
   }
-  for (const from of Object.keys(upcasters).map(Number)) {
-    if (!(from >= 1 && from < version))
-      problems.push(`event ${type}: upcaster from version ${from} leads past version ${version}`);
-  }
-  return problems;
+  return [...problems, ...checkUpcasters(version, upcasters ?? {}).map((problem) => `event ${type}: ${problem}`)];
+}
+
+/** The chain leads from 1 to the version in single steps: no step missing, and none that is never taken. */
+function checkUpcasters(version: number, upcasters: Readonly<Record<string, unknown>>): string[] {
+  const steps = Array.from({ length: version - 1 }, (_, before) => String(before + 1));
+  const gaps = steps
+    .filter((from) => !Object.hasOwn(upcasters, from))
+    .map((from) => `no upcaster from version ${from} to ${Number(from) + 1}`);
+  const wrong = Object.entries(upcasters).flatMap(([from, upcaster]) => {
+    if (!steps.includes(from)) return [`upcaster from version ${from} is never used: ${whichSteps(version)}`];
+    return typeof upcaster === "function" ? [] : [`upcaster from version ${from} is not a function`];
+  });
+  return [...gaps, ...wrong];
+}
+
+function whichSteps(version: number): string {
+  if (version === 1) return "version 1 has none";
+  return version === 2 ? "version 2 has one, from 1" : `version ${version} has them from 1 to ${version - 1}`;
 }
 
 function checkChart(machine: AnyStateMachine, eventTypes: readonly string[]): string[] {

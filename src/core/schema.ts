@@ -4,7 +4,11 @@
  */
 import type { z } from "zod";
 
-/** A change of an event's data from one schema version to the next: pure, on plain data, keeping unknown fields. */
+/**
+ * A change of an event's data from one schema version to the next: pure, on plain data, keeping unknown fields. It is
+ * applied whenever a history is folded; what is stored, and what shows it (`history`, `events`, JetStream), stays as it
+ * was written, under its own `schemaVersion`.
+ */
 export type Upcaster = (data: Record<string, unknown>) => Record<string, unknown>;
 
 /** An event type whose schema has changed: the version writers write today, and the way there from each older one. */
@@ -35,8 +39,9 @@ export type CommandInput<S extends Schemas, Type extends keyof S["commands"]> = 
 /** The data of one event type at its latest version. */
 export type EventData<S extends Schemas, Type extends keyof S["events"]> = z.output<SchemaOf<S["events"][Type]>>;
 
-function isZodSchema(schema: EventSchema): schema is z.ZodType {
-  return "_zod" in schema;
+/** Whether it is a schema at all: files in plain JavaScript may hold anything. */
+export function isZodSchema(schema: unknown): schema is z.ZodType {
+  return typeof schema === "object" && schema !== null && "_zod" in schema;
 }
 
 /** An event's schema with its version and upcasters spelled out. */
@@ -58,15 +63,46 @@ export function issuesOf(error: z.ZodError): Issue[] {
   });
 }
 
-/** Brings stored data to the latest version. Returns undefined when no chain of upcasters leads there. */
-export function upcast(schema: VersionedSchema, schemaVersion: number, data: unknown): unknown {
-  if (schemaVersion === schema.version) return data;
-  if (schemaVersion > schema.version) return undefined;
-  let current = data as Record<string, unknown>;
+/** Data at the latest version, or why stored data cannot be brought there. */
+export type Upcast =
+  | { readonly outcome: "latest"; readonly data: unknown }
+  | {
+      readonly outcome: "unreadable";
+      /** NEWER_VERSION: written by code that was ahead of this. */
+      readonly reason: "NEWER_VERSION" | "NO_UPCASTER" | "UPCASTER_FAILED";
+      readonly message: string;
+    };
+
+/** Brings stored data to the latest version. What an upcaster throws is an outcome, too: it says what it cannot read. */
+export function upcast(schema: VersionedSchema, schemaVersion: number, data: unknown): Upcast {
+  if (schemaVersion === schema.version) return { outcome: "latest", data };
+  if (schemaVersion > schema.version) {
+    const message = `its schema version ${schemaVersion} is newer than this code, which knows ${schema.version}`;
+    return { outcome: "unreadable", reason: "NEWER_VERSION", message };
+  }
+  let current = data;
   for (let version = schemaVersion; version < schema.version; version++) {
     const step = schema.upcasters[version];
-    if (step === undefined) return undefined;
-    current = step(current);
+    if (step === undefined) {
+      const message = `no upcaster leads from schema version ${version} to ${version + 1}`;
+      return { outcome: "unreadable", reason: "NO_UPCASTER", message };
+    }
+    const next = applied(step, current);
+    if (typeof next === "string") {
+      const message = `the upcaster from schema version ${version} ${next}`;
+      return { outcome: "unreadable", reason: "UPCASTER_FAILED", message };
+    }
+    current = next;
   }
-  return current;
+  return { outcome: "latest", data: current };
+}
+
+/** The data after one upcaster, or what is wrong with it. */
+function applied(step: Upcaster, data: unknown): Record<string, unknown> | string {
+  try {
+    const next: unknown = step(data as Record<string, unknown>);
+    return typeof next === "object" && next !== null ? (next as Record<string, unknown>) : "returned no object";
+  } catch (error) {
+    return `failed: ${error instanceof Error ? error.message : String(error)}`;
+  }
 }

@@ -48,9 +48,9 @@ export async function loadActors(folders: readonly string[]): Promise<LoadedActo
     }
     const code = fingerprintOfFolder(folder);
     for (const file of filesIn(join(folder, "aggregates"))) {
-      const loaded = await loadAggregate(file);
+      const loaded = await loadAggregate(file, code);
       if (Array.isArray(loaded)) problems.push(...loaded.map((problem) => `${file}: ${problem}`));
-      else aggregates.set(loaded.category, { aggregate: loaded, fingerprint: fingerprintOf(loaded, code) });
+      else aggregates.set(loaded.aggregate.category, loaded);
     }
   }
   problems.push(...checkCategories([...aggregates.keys()]));
@@ -91,18 +91,22 @@ function withHint(problem: string): string {
   return isNotInstalled ? `${problem}\ninstall it beside your actors: npm install retrace xstate zod` : problem;
 }
 
-async function loadAggregate(file: string): Promise<Aggregate | string[]> {
+async function loadAggregate(file: string, code: string): Promise<LoadedAggregate | string[]> {
   const value = await defaultExport(file);
   if (typeof value === "string") return [value];
   if (typeof value !== "object" || value === null || (value as { kind?: unknown }).kind !== "aggregate") {
     return ["the default export is not an aggregate made by defineAggregate"];
   }
   const aggregate = value as Aggregate;
-  const problems = checkAggregate(aggregate);
-  if (aggregate.category !== nameOf(file)) {
-    problems.unshift(`category ${aggregate.category} is not the name of the file, ${nameOf(file)}`);
+  const isNamed = aggregate.category === nameOf(file);
+  const problems = isNamed ? [] : [`category ${aggregate.category} is not the name of the file, ${nameOf(file)}`];
+  try {
+    problems.push(...checkAggregate(aggregate));
+    return problems.length > 0 ? problems : { aggregate, fingerprint: fingerprintOf(aggregate, code) };
+  } catch (error) {
+    // What is not even built like an aggregate must not hide the problems of the other files.
+    return [...problems, `cannot be checked: ${(error as Error).message}`];
   }
-  return problems.length > 0 ? problems : aggregate;
 }
 
 function fingerprintOfFolder(folder: string): string {
@@ -124,7 +128,9 @@ function fingerprintOf(aggregate: Aggregate, code: string): string {
     machine: machine.config,
     implementations: machine.implementations,
     parts: parts.map((part) => [part.machine.config, part.machine.implementations]),
-    events: Object.entries(eventSchemas).map(([type, { version, schema }]) => [type, version, jsonSchema(schema)]),
+    events: Object.entries(eventSchemas).map(([type, { version, schema, upcasters }]) => {
+      return [type, version, jsonSchema(schema), upcasters];
+    }),
   };
   const text = JSON.stringify(description, (_key, value) => (typeof value === "function" ? sourceOf(value) : value));
   return createHash("sha256").update(text).digest("hex").slice(0, 32);

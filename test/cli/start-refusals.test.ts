@@ -1,7 +1,7 @@
 /** What cannot start says why, in words for people, and ends: status 1, or 2 for wrong usage. PROTOCOL.md, Process. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -13,7 +13,8 @@ import { eventually } from "../support/eventually.ts";
 import { startNats, type TestNats } from "../support/nats.ts";
 import { startRuntime } from "../support/runtime.ts";
 import { tempDir } from "../support/temp.ts";
-import { type Ended, root, runCli, type Surroundings } from "./run-cli.ts";
+import { project } from "./project.ts";
+import { type Ended, runCli, type Surroundings } from "./run-cli.ts";
 
 /** Runs a start that must be refused with status 1; returns what it says, without the lines of its log. */
 async function refusal(args: readonly string[], surroundings: Surroundings = {}): Promise<string> {
@@ -184,19 +185,6 @@ describe("wrong usage ends with status 2, and says what is right:", () => {
 });
 
 describe("broken actors", () => {
-  /** A folder of actors that finds this package as a user's project does. */
-  function project(files: Readonly<Record<string, string>>): string {
-    const folder = tempDir();
-    mkdirSync(join(folder, "aggregates"));
-    mkdirSync(join(folder, "node_modules"));
-    symlinkSync(root, join(folder, "node_modules", "retrace"));
-    for (const name of ["xstate", "zod"]) {
-      symlinkSync(join(root, "node_modules", name), join(folder, "node_modules", name));
-    }
-    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, "aggregates", name), text);
-    return folder;
-  }
-
   /** An aggregate with one command and one event, but for what `broken` replaces. */
   function aggregate(category: string, broken: Readonly<Record<string, string>> = {}): string {
     const parts = {
@@ -232,6 +220,13 @@ export default defineAggregate({
       "unschemed.ts": aggregate("unschemed", { on: 'Done: "open", Undone: "open"' }),
       "training.ts": aggregate("training"),
       "missing.ts": 'import "./not-there.ts"; export default 1;',
+      "gap.ts": aggregate("gap", {
+        events: `Done: { version: 4, schema: z.looseObject({}), upcasters: { 2: (x) => x } }`,
+      }),
+      "skip.ts": aggregate("skip", {
+        events: `Done: { version: 2, schema: z.looseObject({}), upcasters: { 1: (x) => x, 1.5: (x) => x, 3: (x) => x } }`,
+      }),
+      "unbuilt.mjs": 'export default { kind: "aggregate", category: "unbuilt" };',
     });
     const said = await refusal(["--actors", folder, ...dataDir()]);
     const about = (file: string) => said.split("\n").filter((line) => line.includes(`${file}.ts:`));
@@ -247,6 +242,15 @@ export default defineAggregate({
     expect(about("idle")).toContainEqual(expect.stringContaining("neither target nor actions"));
     expect(about("unschemed")).toEqual([expect.stringContaining("Undone has no event schema")]);
     expect(about("missing")).toEqual([expect.stringContaining("not-there.ts")]);
+    expect(about("gap")).toEqual([
+      expect.stringContaining("event Done: no upcaster from version 1 to 2"),
+      expect.stringContaining("event Done: no upcaster from version 3 to 4"),
+    ]);
+    expect(about("skip")).toEqual([
+      expect.stringContaining("event Done: upcaster from version 3 is never used: version 2 has one, from 1"),
+      expect.stringContaining("event Done: upcaster from version 1.5 is never used"),
+    ]);
+    expect(said).toMatch(/unbuilt\.mjs: cannot be checked: .+/);
     expect(said).toContain("category training is a prefix of category training-run");
   });
 
