@@ -80,6 +80,15 @@ export const importSource = nested({ name: text.optional(), sha256: z.string().m
 /** The line of that file, from 1. */
 export const sourceLine = z.int().min(1);
 
+/** What commands and events say that were imported row by row. */
+export const imported = {
+  /** Of events, only those that follow on another file: the others are of the same as the one before. */
+  source: importSource.optional(),
+  sourceLine: sourceLine.optional(),
+  /** Which of the commands that the line was made into; the first where absent. */
+  sourcePart: z.int().min(1).optional(),
+};
+
 /** The ends of a rating scale; below its midpoint is negative. */
 export const ratingScale = nested({ min: z.number(), max: z.number() }).refine(
   (scale) => scale.min < scale.max,

@@ -1,6 +1,6 @@
 /** What the commands and events of an inference carry. */
 import { z } from "zod";
-import { count, identifier, json, jsonObject, key, nested, ratingScale, reference, text } from "./fields.ts";
+import { count, identifier, imported, json, jsonObject, key, nested, ratingScale, reference, text } from "./fields.ts";
 
 /** By what readers group inferences: each event from the request on carries what is known of it. */
 const session = {
@@ -40,6 +40,7 @@ const request = {
   inputFeatures: jsonObject.optional(),
   userId: identifier.optional(),
   ...session,
+  ...imported,
 };
 
 const completion = {
@@ -48,6 +49,7 @@ const completion = {
   scores: json.optional(),
   tokensUsed: z.union([count, nested({})]).optional(),
   latencyMs: z.number().min(0).optional(),
+  ...imported,
 };
 
 const flag = {
@@ -58,7 +60,7 @@ const flag = {
   evaluated: json.optional(),
 };
 
-const label = { label: json, reviewId: identifier.optional() };
+const label = { label: json, reviewId: identifier.optional(), ...imported };
 
 const supersession = { by: json.optional(), reason: text.optional() };
 
@@ -77,6 +79,8 @@ export const inference = {
     RequestInference: z.strictObject(request),
     /** Names the model only if another answered than was asked. */
     CompleteInference: z.strictObject({ ...completion, ...servedBy }),
+    /** One that is over when it is told: the request, the completion and, where it is known, the human label. */
+    RecordInference: z.strictObject({ ...request, ...completion, label: json.optional() }),
     FlagLowConfidence: z.strictObject(flag),
     ApplyHumanLabel: z.strictObject(label),
     SupersedePrediction: z.strictObject(supersession),

@@ -3,10 +3,16 @@ import { Command as CliCommand, CommanderError, InvalidArgumentError } from "com
 import { Fault, StartRefused } from "../core/fault.ts";
 import { builtInActors } from "../runtime/loader.ts";
 import { registerCatalog } from "./catalog.ts";
+import { registerChart } from "./chart.ts";
+import { registerCheck } from "./check.ts";
+import { registerContracts } from "./contracts.ts";
 import { registerEvents } from "./events.ts";
+import { registerExport } from "./export.ts";
 import { registerHealth } from "./health.ts";
 import { registerHistory } from "./history.ts";
+import { registerImportEvents } from "./import-events.ts";
 import { loadVerbs } from "./load-verbs.ts";
+import { registerNew } from "./new.ts";
 import { packageVersion } from "./package.ts";
 import { registerSend } from "./send.ts";
 import { registerStart } from "./start.ts";
@@ -29,9 +35,14 @@ export async function runCli(argv: readonly string[]): Promise<void> {
     registerState,
     registerHistory,
     registerEvents,
+    registerExport,
     registerTail,
     registerHealth,
     registerCatalog,
+    registerChart,
+    registerCheck,
+    registerContracts,
+    registerNew,
   ]) {
     register(program);
   }
@@ -39,6 +50,7 @@ export async function runCli(argv: readonly string[]): Promise<void> {
   try {
     const folders = [builtInActors, ...(process.env.RETRACE_ACTORS?.split(",") ?? [])];
     for (const verb of await loadVerbs(folders, warn)) verb.register(program, verbTools);
+    registerImportEvents(program);
     inheritSettings(program);
     await program.parseAsync([...argv]);
   } catch (error) {

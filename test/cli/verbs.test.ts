@@ -1,6 +1,8 @@
 /** The verbs of the command line against a runtime that serves: what they print, where, and with which status they end. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { jetstreamManager, type StreamInfo } from "@nats-io/jetstream";
@@ -237,7 +239,7 @@ test("catalog lists what can be sent, for programs with schemas", async () => {
   const human = await cli(["catalog"]);
 
   expect(catalog?.categories.dataset?.commands.IngestData).toMatchObject({ type: "object" });
-  expect(human.stdout).toMatch(/^dataset\n {2}commands {2}IngestData, /);
+  expect(human.stdout).toMatch(/^dataset\n {2}commands {2}IngestData, /m);
 });
 
 describe("what cannot be done ends with 1 and one line on stderr:", () => {
@@ -293,7 +295,10 @@ describe("wrong usage ends with 2 and says on stderr what is right:", () => {
 });
 
 describe("--help", () => {
-  const verbs = ["start", "send", "state", "history", "events", "tail", "health", "catalog", "import", "demo"];
+  const verbs = [
+    ...["start", "send", "state", "history", "events", "tail", "health", "catalog", "import", "demo"],
+    ...["export", "chart", "check", "contracts", "new"],
+  ];
 
   test("names every verb, and --version the version", async () => {
     const [help, version] = await Promise.all([cli(["--help"]), cli(["--version"])]);
@@ -303,11 +308,33 @@ describe("--help", () => {
     expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
-  test.each([...verbs, "import training-log"])("has an example for %s", async (path) => {
+  test.each([
+    ...verbs,
+    "import training-log",
+    "import events",
+    "export events",
+  ])("has an example for %s", async (path) => {
     const { code, stdout, stderr } = await cli([...path.split(" "), "--help"]);
 
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toMatch(new RegExp(`Examples?:\\n +\\$ (npx )?retrace ${path}`));
+  });
+});
+
+test("a folder that RETRACE_ACTORS names relative to where one is adds its verbs, in TypeScript too", async () => {
+  const cwd = tempDir();
+  mkdirSync(join(cwd, "actors", "verbs"), { recursive: true });
+  const verb = `export default {
+    kind: "verb" as const,
+    name: "greet",
+    register: (program: any) => program.command("greet").action(() => console.log("hello")),
+  };`;
+  writeFileSync(join(cwd, "actors", "verbs", "greet.ts"), verb);
+
+  expect(await runCli(["greet"], { cwd, env: { RETRACE_ACTORS: "./actors" } })).toEqual({
+    code: 0,
+    stdout: "hello\n",
+    stderr: "",
   });
 });
 
