@@ -1,4 +1,5 @@
 /** JSON merge patches, RFC 7396: how an agent's working state changes. Pure, and safe on any JSON. */
+import { isDeepStrictEqual } from "node:util";
 
 /**
  * `target` with `patch` applied: a field of the patch replaces, `null` removes, objects are merged, everything else
@@ -16,6 +17,26 @@ export function mergePatch(target: unknown, patch: unknown): unknown {
   return Object.fromEntries(merged);
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+/**
+ * The patch that makes `after` of `before`; empty where nothing changes. No patch can set a field to null, so of `after`
+ * such fields count as absent. `before` has none.
+ */
+export function patchBetween(before: Fields, after: Fields): Fields {
+  return difference(before, mergePatch({}, after) as Fields);
+}
+
+function difference(before: Fields, after: Fields): Fields {
+  const gone = Object.keys(before).filter((name) => !Object.hasOwn(after, name));
+  const changed = Object.entries(after).flatMap(([name, value]): [string, unknown][] => {
+    const old = Object.hasOwn(before, name) ? before[name] : undefined;
+    if (isDeepStrictEqual(old, value)) return [];
+    return [[name, isObject(old) && isObject(value) ? difference(old, value) : value]];
+  });
+  return Object.fromEntries([...gone.map((name): [string, unknown] => [name, null]), ...changed]);
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function isObject(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

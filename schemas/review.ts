@@ -8,7 +8,8 @@ const maxVotes = 100;
 /** The same for votes in free text, which are longer. */
 const maxFreeTextVotes = 20;
 
-const maxLeaseMs = 7 * 24 * 60 * 60 * 1000;
+/** Also for a lease that says until when. */
+export const maxLeaseMs = 7 * 24 * 60 * 60 * 1000;
 
 /** What a reviewer says: one of the options, or free text. Line breaks and tabs are its only control characters. */
 const label = z
@@ -110,8 +111,13 @@ export const review = {
       }),
     /** Asks somebody; it keeps no place for them and keeps nobody else away. */
     AssignReview: z.strictObject(byReviewer),
-    /** For half an hour, unless it says otherwise. */
-    ClaimReview: z.strictObject({ reviewer, leaseMs: z.int().min(1).max(maxLeaseMs).optional() }),
+    /** For half an hour, unless it says how long, or until when: at most seven days. */
+    ClaimReview: z
+      .strictObject({ reviewer, leaseMs: z.int().min(1).max(maxLeaseMs).optional(), leaseUntil: time.optional() })
+      .refine(({ leaseMs, leaseUntil }) => leaseMs === undefined || leaseUntil === undefined, {
+        path: ["leaseUntil"],
+        message: "a lease has either leaseMs or leaseUntil",
+      }),
     SubmitLabel: z.strictObject(vote),
     /** Votes that were cast elsewhere, without a lease here: all of them, or none. */
     RecordLabels: z.strictObject({

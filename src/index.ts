@@ -32,7 +32,7 @@ export type {
 export { type ErrorBody, Fault, type FaultCode } from "./core/fault.ts";
 export { fold, foldEvent } from "./core/history.ts";
 export type { Actor, ChartEvent, Command, DomainEvent, Metadata, NewEvent, RecordedEvent } from "./core/message.ts";
-export { definePart, type Part, type PartDefinition, type PartStates } from "./core/part.ts";
+export { definePart, type Part, type PartDefinition, type PartStates, stateIn } from "./core/part.ts";
 export type {
   CommandData,
   CommandInput,
@@ -61,3 +61,6 @@ export { type BrokerAddress, openConnection } from "./wire/connection.ts";
 export type { ObjectData, ObjectReference, ReadOptions, StoredObject } from "./wire/objects.ts";
 export type { CommandReply, EventsReply, HistoryReply, StateReply, WireState } from "./wire/replies.ts";
 export type { AddressedCommand, SendManyOptions, Sent } from "./wire/send-many.ts";
+export type { EventTypeOf, SubscribedEvent, SubscribeOptions } from "./wire/subscribe.ts";
+export type { EventSubscription, SubscriptionStatus } from "./wire/subscription-run.ts";
+export type { Delivery, EventHandler, SubscriptionNotice } from "./wire/subscription-work.ts";

@@ -18,7 +18,7 @@ import { assertEvent, assign, type SnapshotFrom, setup } from "xstate";
 import { document } from "../../schemas/document.ts";
 import { digestOf } from "../digest.ts";
 import { afterImport, type FromFile, type Imported, onceImported } from "../imported.ts";
-import { definePartInPlace } from "../part-in-place.ts";
+import { chunk } from "./document/chunk.ts";
 import {
   type Chunks,
   type ChunkValue,
@@ -54,64 +54,6 @@ interface Document extends Chunks, Imported {
   /** The pipeline whose chunks answer queries: the first one, until another is cut over to. */
   readonly inService?: string;
 }
-
-/**
- * One chunk under one pipeline. A chunking makes its chunks pending, a newer one outdates those that an index holds:
- * both are about all chunks at once and folded by the aggregate.
- */
-const chunkChart = setup({
-  types: { events: {} as DocumentEvent },
-  guards: {
-    isNowhereElse: ({ event }) => event.type === "ChunkRemoved" && (event.data.remaining ?? []).length === 0,
-  },
-}).createMachine({
-  id: "chunk",
-  initial: "absent",
-  states: {
-    absent: {},
-    pending: {
-      on: {
-        ChunkEmbedded: "embedded",
-        ChunkRemoved: "pending",
-      },
-    },
-    embedded: {
-      on: {
-        ChunkEmbedded: "embedded",
-        ChunkIndexed: "indexed",
-        ChunkRemoved: "embedded",
-      },
-    },
-    indexed: {
-      on: {
-        ChunkEmbedded: "embedded",
-        ChunkIndexed: "indexed",
-        ChunkRemoved: [{ guard: "isNowhereElse", target: "embedded" }, { target: "indexed" }],
-      },
-    },
-    outdated: {
-      on: { ChunkRemoved: "outdated" },
-    },
-  },
-});
-
-const chunk = definePartInPlace<Document, DocumentEvent>({
-  name: "chunk",
-  machine: chunkChart,
-  // As JSON, because either name may hold any separator.
-  key: (event) => {
-    const { chunkId, pipeline } = event.data as { readonly chunkId?: unknown; readonly pipeline?: unknown };
-    return JSON.stringify([chunkId, pipeline]);
-  },
-  state: (context, key) => {
-    const [chunkId, pipeline] = JSON.parse(key) as [string, string];
-    const current = findChunk(pipelineNamed(context, pipeline), chunkId)?.state;
-    if (current !== undefined) return current;
-    return context.outdated.some((old) => old.chunkId === chunkId && old.pipeline === pipeline)
-      ? "outdated"
-      : undefined;
-  },
-});
 
 const machine = setup({
   types: { context: {} as Document, events: {} as DocumentEvent },

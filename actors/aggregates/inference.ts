@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from "node:util";
 import { type ChartEventOf, type CommandData, defineAggregate, type EventData, type EventOf, reject } from "retrace";
 import { assertEvent, assign, setup } from "xstate";
 import { inference } from "../../schemas/inference.ts";
-import { afterImport, type Imported, onceImported } from "../imported.ts";
+import { afterImport, type FromFile, type Imported, onceImported } from "../imported.ts";
 
 /** By what readers group inferences; only what is known. */
 type Grouping = Pick<
@@ -25,20 +25,23 @@ const machine = setup({
   types: { context: {} as Inference, events: {} as ChartEventOf<typeof inference> },
   actions: {
     group: assign(({ context, event }) => {
-      assertEvent(event, ["QueryReceived", "InferenceRequested", "InferenceCompleted"]);
-      return { grouping: { ...context.grouping, ...groupingIn(event.data) } };
+      assertEvent(event, ["QueryReceived", "InferenceRequested"]);
+      const grouping = { ...context.grouping, ...groupingIn(event.data) };
+      return { grouping, ...afterImport(context, event.data as FromFile) };
     }),
-    rememberLine: assign(({ context, event }) => {
-      assertEvent(event, ["InferenceRequested", "InferenceCompleted", "HumanLabelApplied"]);
-      return afterImport(context, event.data);
-    }),
-    keepPrediction: assign(({ event }) => {
+    complete: assign(({ context, event }) => {
       assertEvent(event, "InferenceCompleted");
       const { confidence, output } = event.data;
       return {
+        grouping: { ...context.grouping, ...groupingIn(event.data) },
         ...(confidence !== undefined && { confidence }),
         ...(output !== undefined && { predicted: labelIn(output) }),
+        ...afterImport(context, event.data),
       };
+    }),
+    rememberLine: assign(({ context, event }) => {
+      assertEvent(event, "HumanLabelApplied");
+      return afterImport(context, event.data);
     }),
   },
 }).createMachine({
@@ -49,24 +52,24 @@ const machine = setup({
     empty: {
       on: {
         QueryReceived: { target: "received", actions: "group" },
-        InferenceRequested: { target: "requested", actions: ["group", "rememberLine"] },
+        InferenceRequested: { target: "requested", actions: "group" },
       },
     },
     received: {
       on: {
         ContextRetrieved: "contextRetrieved",
-        InferenceRequested: { target: "requested", actions: ["group", "rememberLine"] },
+        InferenceRequested: { target: "requested", actions: "group" },
       },
     },
     contextRetrieved: {
       on: {
         ContextRetrieved: "contextRetrieved",
-        InferenceRequested: { target: "requested", actions: ["group", "rememberLine"] },
+        InferenceRequested: { target: "requested", actions: "group" },
       },
     },
     requested: {
       on: {
-        InferenceCompleted: { target: "completed", actions: ["group", "keepPrediction", "rememberLine"] },
+        InferenceCompleted: { target: "completed", actions: "complete" },
       },
     },
     completed: {

@@ -11,6 +11,7 @@ import {
   type Part,
   type PartStates,
   reject,
+  stateIn,
 } from "retrace";
 import { assertEvent, assign, setup } from "xstate";
 import { model } from "../../schemas/model.ts";
@@ -88,7 +89,8 @@ const versionChart = setup({ types: { events: {} as ModelEvent } }).createMachin
 const version = definePart<Model, ModelEvent>({
   name: "version",
   machine: versionChart,
-  states: (context) => context.versions,
+  state: ({ versions }, key) => stateIn(versions, key),
+  keys: ({ versions }) => Object.keys(versions),
   key: (event) => {
     if (event.type === "DeploymentRolledBack") return event.data.fromVersion;
     if (event.type === "AliasMoved") return event.data.toVersion ?? "";
@@ -96,13 +98,14 @@ const version = definePart<Model, ModelEvent>({
   },
 });
 
+function foldVersion(context: Model, event: DomainEvent): Pick<Model, "versions"> {
+  return { versions: { ...context.versions, [version.keyOf(event)]: version.next(context, event) } };
+}
+
 /** The version that a roll-back goes to: it has to be one that could be deployed, and it is then. */
 const successor: Part<Model> = {
   ...version,
   accepts: (context, event) => !namesSuccessor(event) || version.accepts(context, asDeployment(event.data)),
-  fold: (context, event) => {
-    return namesSuccessor(event) ? version.fold(context, asDeployment(event.data)) : context.versions;
-  },
   refusal: (context, event) => {
     return namesSuccessor(event) ? version.refusal(context, asDeployment(event.data)) : undefined;
   },
@@ -126,8 +129,10 @@ const machine = setup({
     },
   },
   actions: {
-    foldVersion: assign(({ context, event }) => ({ versions: version.fold(context, event) })),
-    foldSuccessor: assign(({ context, event }) => ({ versions: successor.fold(context, event) })),
+    foldVersion: assign(({ context, event }) => foldVersion(context, event)),
+    foldSuccessor: assign(({ context, event }) => {
+      return namesSuccessor(event) ? foldVersion(context, asDeployment(event.data)) : {};
+    }),
     deploy: assign(({ context, event }) => {
       assertEvent(event, "ModelDeployed");
       return inEnvironment(context, event.data.environment, (serving) => deploy(serving, event.data));

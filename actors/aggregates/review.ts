@@ -5,9 +5,9 @@
  * The state holds the votes, because closing needs them, and never the gold label: what reviewers are shown is made from
  * events by those who know what to leave out.
  */
-import { type ChartEventOf, defineAggregate, reject } from "retrace";
+import { type ChartEventOf, defineAggregate, type Rejection, reject } from "retrace";
 import { assertEvent, assign, setup } from "xstate";
-import { review } from "../../schemas/review.ts";
+import { maxLeaseMs, review } from "../../schemas/review.ts";
 import { afterImport, type Imported, onceImported } from "../imported.ts";
 import { castElsewhere } from "./review/cast-elsewhere.ts";
 import { type About, claim, expiries, type Places, placesTaken, whyNoPlaces } from "./review/claims.ts";
@@ -32,8 +32,8 @@ const whileOpen = {
   ReviewClaimExpired: { guard: "leaseAccepts", actions: "foldLease" },
   ReviewSkipped: { guard: "leaseAccepts", actions: "foldLease" },
   HumanLabelSubmitted: [
-    { target: "voted", guard: "isLastVote", actions: ["foldLease", "addVote"] },
-    { target: "voting", guard: "leaseAccepts", actions: ["foldLease", "addVote"] },
+    { target: "voted", guard: "isLastVote", actions: "addVote" },
+    { target: "voting", guard: "leaseAccepts", actions: "addVote" },
   ],
   ReviewExtended: { guard: "raisesK", actions: "extend" },
   ReviewEscalated: { target: "escalated", guard: "raisesLevel", actions: "escalate" },
@@ -58,8 +58,8 @@ const machine = setup({
   types: { context: {} as Review, events: {} as ChartEventOf<typeof review>, tags: {} as "open" | "labelled" },
   guards: {
     leaseAccepts: ({ context, event }) => lease.accepts(context, event),
-    findsPlace: ({ context, event }) => lease.accepts(context, event) && placesTaken(context) < context.k,
-    isLastVote: ({ context, event }) => lease.accepts(context, event) && context.votes.length + 1 === context.k,
+    findsPlace: ({ context, event }) => placesTaken(context) < context.k && lease.accepts(context, event),
+    isLastVote: ({ context, event }) => context.votes.length + 1 === context.k && lease.accepts(context, event),
     raisesK: ({ context, event }) => {
       return event.type === "ReviewExtended" && event.data.k > context.k && event.data.k <= context.maxK;
     },
@@ -85,7 +85,8 @@ const machine = setup({
     addVote: assign(({ context, event }) => {
       assertEvent(event, "HumanLabelSubmitted");
       const { reviewer, label } = event.data;
-      return { votes: [...context.votes, { reviewer, label }], ...afterImport(context, event.data) };
+      const votes = [...context.votes, { reviewer, label }];
+      return { votes, ...foldLease(context, event), ...afterImport(context, event.data) };
     }),
     extend: assign(({ event }) => {
       assertEvent(event, "ReviewExtended");
@@ -158,12 +159,13 @@ export default defineAggregate({
 
     ClaimReview: (state, { data }, { now }) => {
       const { context } = state;
-      const { reviewer, leaseMs } = data;
+      const { reviewer, leaseUntil, leaseMs = leaseMsUntil(leaseUntil, now) } = data;
       const claimed = claim(context, reviewer, { now, leaseMs });
       const own = leaseEnd(context, reviewer);
       if (own !== undefined && own > now) return [];
       const mayClaim = own !== undefined || lease.accepts(context, claimed);
       if (!state.hasTag("open") || !mayClaim) return claimed;
+      if (leaseMs !== undefined && (leaseMs <= 0 || leaseMs > maxLeaseMs)) return leaseOutOfRange(leaseUntil, now);
       return whyNoPlaces(context, 1, now) ?? whyNotMore(context, reviewer) ?? [...expiries(context, now), claimed];
     },
 
@@ -262,6 +264,15 @@ function aboutIn({ subject, taskKind }: About): About {
   const { category, id, version } = subject;
   const named = { category, id, ...(version !== undefined && { version }) };
   return { subject: named, ...(taskKind !== undefined && { taskKind }) };
+}
+
+function leaseMsUntil(leaseUntil: string | undefined, now: string): number | undefined {
+  return leaseUntil === undefined ? undefined : Date.parse(leaseUntil) - Date.parse(now);
+}
+
+function leaseOutOfRange(leaseUntil: string | undefined, now: string): Rejection {
+  const message = `a lease ends after now, ${now}, and within seven days; claim without leaseUntil for half an hour`;
+  return reject("LEASE_OUT_OF_RANGE", message, { leaseUntil, now });
 }
 
 /** Empty where there is none: then the chart accepts no event that carries it. */

@@ -1,15 +1,14 @@
 /** `retrace import`: history that was made elsewhere. */
-import { basename } from "node:path";
-import { type Client, type ClientOptions, defineVerb, Fault, type Progress, type VerbTools } from "retrace";
-import { type ImportOptions, importTrainingLog } from "./import/import-training-log.ts";
-import { ImportRefused } from "./import/refused.ts";
-import { maxBatchSteps } from "./import/step-commands.ts";
-
-interface TrainingLogOptions extends ClientOptions {
-  readonly id?: string;
-  readonly leaveOpen?: boolean;
-  readonly batch?: string;
-}
+import { defineVerb } from "retrace";
+import { agentSessions } from "./import/agent-sessions.ts";
+import { corrections } from "./import/corrections.ts";
+import { crowdLabels } from "./import/crowd-labels.ts";
+import { documents } from "./import/documents.ts";
+import { registerFiles } from "./import/files-verb.ts";
+import { predictions } from "./import/predictions.ts";
+import { preferences } from "./import/preferences.ts";
+import { ratings } from "./import/ratings.ts";
+import { registerTrainingLog } from "./import/training-log-verb.ts";
 
 export default defineVerb({
   name: "import",
@@ -18,90 +17,13 @@ export default defineVerb({
       .command("import")
       .description("bring in history that was made elsewhere")
       .addHelpText("after", "\nExample:\n  $ retrace import training-log logs/*.txt logs/*.csv");
-    const trainingLog = verb
-      .command("training-log")
-      .description("training logs: step lines, or AlgoPerf measurements (CSV with the JSON files beside it)")
-      .argument("<file...>", "the logs; each becomes one training run")
-      .option("--id <id>", "the run, for a single file (default: the file's name without its extension)")
-      .option("--leave-open", "do not complete the run at the end of the log")
-      .option("--batch <n>", `steps in one command, 1 to ${maxBatchSteps}`, `${maxBatchSteps}`)
-      .addHelpText(
-        "after",
-        `
-Importing a file again adds nothing; an import that was stopped goes on where it ended.
-Lines that cannot be read are told as file:line: reason, and the exit code is 1.
-
-Example:
-  $ retrace import training-log logs/*.txt logs/*.csv`,
-      );
-    tools.clientOptions(trainingLog);
-    trainingLog.action((files: string[], options: TrainingLogOptions) => importTrainingLogs(files, options, tools));
+    registerTrainingLog(verb, tools);
+    registerFiles(verb, preferences, tools);
+    registerFiles(verb, corrections, tools);
+    registerFiles(verb, ratings, tools);
+    registerFiles(verb, predictions, tools);
+    registerFiles(verb, crowdLabels, tools);
+    registerFiles(verb, documents, tools);
+    registerFiles(verb, agentSessions, tools);
   },
 });
-
-async function importTrainingLogs(files: string[], options: TrainingLogOptions, tools: VerbTools): Promise<void> {
-  const wrong = whatIsWrong(files, options);
-  if (wrong !== undefined) {
-    console.error(`error: ${wrong}`);
-    tools.exitCode(2);
-    return;
-  }
-  const client = await tools.connect(options);
-  try {
-    for (const file of files) {
-      const isFine = await importOne(client, file, options, tools);
-      if (!isFine) tools.exitCode(1);
-    }
-  } finally {
-    await client.close();
-  }
-}
-
-function whatIsWrong(files: readonly string[], { id, batch }: TrainingLogOptions): string | undefined {
-  const batchSteps = Number(batch);
-  if (id !== undefined && files.length > 1) return "--id names one run, so it goes with a single file";
-  if (id !== undefined && !/^[A-Za-z0-9_~-]{1,128}$/.test(id)) return "--id takes 1 to 128 of A-Z a-z 0-9 _ - ~";
-  if (Number.isInteger(batchSteps) && batchSteps >= 1 && batchSteps <= maxBatchSteps) return undefined;
-  return `--batch takes a number from 1 to ${maxBatchSteps}`;
-}
-
-/** Whether the whole file came in. */
-async function importOne(
-  client: Client,
-  file: string,
-  options: TrainingLogOptions,
-  tools: VerbTools,
-): Promise<boolean> {
-  let bar: Progress | undefined;
-  const importOptions: ImportOptions = {
-    ...(options.id === undefined ? {} : { id: options.id }),
-    leaveOpen: options.leaveOpen === true,
-    batchSteps: Number(options.batch),
-    onProblems: (problems) => {
-      for (const { line, reason } of problems) console.error(`${file}:${line}: ${reason}`);
-    },
-    onTotal: (lines) => {
-      bar = tools.progress(basename(file), lines);
-    },
-    onLines: (lines) => bar?.advance(lines),
-  };
-  try {
-    const outcome = await importTrainingLog(client, file, importOptions);
-    bar?.stop();
-    const { run, status, newSteps, alreadyThere, badLines } = outcome;
-    const counts = `${newSteps} new steps, ${alreadyThere} already there, ${badLines} bad lines`;
-    tools.print(options, `${run}: ${counts} (${status})`, { file, ...outcome });
-    return badLines === 0;
-  } catch (error) {
-    bar?.stop();
-    if (!isRefusal(error)) throw error;
-    console.error(`${file}: ${error.message}`);
-    if (options.json === true) tools.print(options, "", { file, error: error.message });
-    return false;
-  }
-}
-
-/** The other files can still come in; anything else is a bug. */
-function isRefusal(error: unknown): error is Error {
-  return error instanceof Fault || error instanceof ImportRefused || (error instanceof Error && "syscall" in error);
-}

@@ -6,6 +6,7 @@ import { registerCatalog } from "./catalog.ts";
 import { registerChart } from "./chart.ts";
 import { registerCheck } from "./check.ts";
 import { registerContracts } from "./contracts.ts";
+import { registerDead } from "./dead.ts";
 import { registerEvents } from "./events.ts";
 import { registerExport } from "./export.ts";
 import { registerHealth } from "./health.ts";
@@ -37,6 +38,7 @@ export async function runCli(argv: readonly string[]): Promise<void> {
     registerEvents,
     registerExport,
     registerTail,
+    registerDead,
     registerHealth,
     registerCatalog,
     registerChart,

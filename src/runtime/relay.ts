@@ -82,8 +82,8 @@ export class Relay {
       const what = event === undefined ? `only ${store.position()} events` : "another event there";
       throw new StreamRefused(
         `the JetStream stream ends at sequence ${lastSequence}, but this store has ${what}: it is older than the stream, ` +
-          "or somebody else wrote to it. Restore the store, or delete the stream (of an embedded broker: the folder jetstream " +
-          "in the data folder): it is rebuilt from the log",
+          "or somebody else wrote to it. Restore the store, or delete the stream (of an embedded broker, while it is stopped: in the " +
+          "data folder, jetstream/jetstream/$G/streams/<name of the stream>): it is rebuilt from the log",
       );
     }
     if (isHollow) {

@@ -17,6 +17,9 @@ import {
   parseCommandSubject,
   querySubject,
 } from "./subjects.ts";
+import { type EventTypeOf, type SubscribedEvent, type SubscribeOptions, subscribe } from "./subscribe.ts";
+import type { EventSubscription } from "./subscription-run.ts";
+import type { EventHandler } from "./subscription-work.ts";
 
 /** Where and how to connect. */
 export interface ConnectOptions {
@@ -98,6 +101,15 @@ export interface Client<D extends Domain = Domain> {
   ): Promise<HistoryReply>;
   /** One page of the log. */
   events(filter?: LogFilter): Promise<EventsReply>;
+  /**
+   * Hands the events of some categories and types to a handler: at least once, in order within a stream, from where the
+   * name was. What it cannot do becomes a dead letter. See SUBSCRIBERS.md.
+   * @throws Fault INVALID_QUERY for options that cannot be, and for other filters than the name had.
+   */
+  subscribe<Category extends keyof D & string, Type extends EventTypeOf<D, Category>>(
+    options: SubscribeOptions<Category, Type>,
+    handler: EventHandler<SubscribedEvent<D, Category, Type>>,
+  ): Promise<EventSubscription>;
   /** Any query by name. */
   query<Reply = unknown>(name: string, body?: unknown): Promise<Reply>;
   /** A verb that changes the running system, by name. */
@@ -114,6 +126,7 @@ export interface Client<D extends Domain = Domain> {
    * @throws Fault NOT_FOUND; OBJECT_DAMAGED when what arrived is not what the reference says.
    */
   readObject(reference: StoredObject, options?: ReadOptions): AsyncIterable<Uint8Array>;
+  /** Closes the subscriptions, and then the connection. */
   close(): Promise<void>;
 }
 
@@ -124,6 +137,7 @@ export async function connect<D extends Domain = Domain>(options: ConnectOptions
   const query = <Reply>(queryName: string, body: unknown = {}): Promise<Reply> =>
     request<Reply>({ nats, subject: querySubject(prefix, queryName), body, timeoutMs: defaultTimeoutMs });
   const objects = new Objects(nats, prefix);
+  const subscriptions = new Set<EventSubscription>();
 
   const client: Client<D> = {
     nats,
@@ -142,12 +156,20 @@ export async function connect<D extends Domain = Domain>(options: ConnectOptions
     state: (category, id, at = {}) => query("state", { category, id, ...at }),
     history: (category, id, page = {}) => query("history", { category, id, ...page }),
     events: (filter = {}) => query("events", filter),
+    subscribe: async (subscribeOptions, handler) => {
+      const subscription = await subscribe({ nats, prefix, query }, subscribeOptions, handler as EventHandler);
+      subscriptions.add(subscription);
+      const forget = () => subscriptions.delete(subscription);
+      subscription.done.then(forget, forget);
+      return subscription;
+    },
     admin: <Reply>(verb: string, body: unknown = {}) =>
       request<Reply>({ nats, subject: adminSubject(prefix, verb), body, timeoutMs: adminTimeoutMs }),
     putObject: (data, putOptions) => objects.put(data, putOptions),
     getObject: (reference, readOptions) => objects.get(reference, readOptions),
     readObject: (reference, readOptions) => objects.read(reference, readOptions),
     close: async () => {
+      await Promise.all([...subscriptions].map((subscription) => subscription.close()));
       await nats.drain().catch(() => {});
     },
   };

@@ -191,7 +191,6 @@ class Walk implements Explored {
     this.outcomes.set(value, byCommand);
   }
 
-  /** A part does not tell which others of its kind there are, but the fold of an event that it takes has all their keys. */
   #partsAfter(place: Place, events: readonly ChartEvent[]): Place["parts"] {
     const keys = new Map(Object.entries(place.parts).map(([name, states]) => [name, new Set(Object.keys(states))]));
     let state = place.state;
@@ -200,16 +199,17 @@ class Walk implements Explored {
       for (const part of this.#aggregate.parts) {
         if (!part.machine.events.includes(event.type) || !part.accepts(context, event)) continue;
         const all = keys.get(part.name) ?? new Set<string>();
-        for (const key of Object.keys(part.fold(context, event))) all.add(key);
+        all.add(part.keyOf(event));
         keys.set(part.name, all);
       }
       const next = evolve(this.#aggregate, state, event);
       assert(next.outcome === "evolved");
       state = next.state;
     }
-    const statesNow = [...keys].map(([name, all]) => {
-      const part = this.#aggregate.parts.find((one) => one.name === name);
-      return [name, Object.fromEntries([...all].map((key) => [key, part?.stateOf(state.context as never, key)]))];
+    const context = state.context as never;
+    const statesNow = this.#aggregate.parts.map((part) => {
+      const all = new Set([...(keys.get(part.name) ?? []), ...part.keys(context)]);
+      return [part.name, Object.fromEntries([...all].map((key) => [key, part.stateOf(context, key)]))];
     });
     return Object.fromEntries(statesNow);
   }

@@ -37,6 +37,14 @@ const signals: [Command, Event][] = [
     { type: "PreferenceLogged", data: { ...about, prompt: "hi", chosen: "a", rejected: "b", annotator: "ann" } },
   ],
   [
+    { type: "LogPreference", data: { chosen: "a", rejected: "b", tie: true, annotator: "ann", effortMs: 900 } },
+    { type: "PreferenceLogged", data: { chosen: "a", rejected: "b", tie: true, annotator: "ann", effortMs: 900 } },
+  ],
+  [
+    { type: "SubmitCorrection", data: { corrected: "the", gold: true } },
+    { type: "CorrectionSubmitted", data: { corrected: "the", gold: true } },
+  ],
+  [
     { type: "LogEngagement", data: { ...about, kind: "read", dwellTimeMs: 1200 } },
     { type: "ImplicitEngagementLogged", data: { ...about, kind: "read", dwellTimeMs: 1200 } },
   ],
@@ -157,6 +165,18 @@ describe("retracting", () => {
     expect(entry.signal.data).not.toHaveProperty("comment");
   });
 
+  test("carries that a vote was a tie, and a correction the truth", () => {
+    const tie: Event = { type: "PreferenceLogged", data: { chosen: "a", rejected: "b", tie: true, annotator: "ann" } };
+    const truth: Event = { type: "CorrectionSubmitted", data: { corrected: "the", gold: true } };
+    const { when } = given(feedback, [tie, truth]);
+    when(retract("e1")).then([
+      { type: "FeedbackRetracted", data: { signal: { data: { tie: true, annotator: "ann" } } } } as unknown as Event,
+    ]);
+    when(retract("e2")).then([
+      { type: "FeedbackRetracted", data: { signal: { data: { gold: true } } } } as unknown as Event,
+    ]);
+  });
+
   test("works on a closed thread", () => {
     given(feedback, [rated, closed])
       .when(retract("e1"))
@@ -203,6 +223,9 @@ describe("fields", () => {
       { context: { modelVersion: "__proto__" } },
       "context.modelVersion",
     ],
+    ["less than no time", "RateOutput", { rating: 1, effortMs: -1 }, "effortMs"],
+    ["a line before the first", "RateOutput", { rating: 1, sourceLine: 0 }, "sourceLine"],
+    ["a file without its hash", "SubmitCorrection", { corrected: 1, source: { name: "a" } }, "source.sha256"],
     ["too many tags", "ApproveOutput", { tags: Array.from({ length: 17 }, (_, i) => `t${i}`) }, "tags"],
     ["a retraction of nothing", "RetractFeedback", { reason: "spam" }, "eventId"],
   ])("%s is invalid", (_what, type, data, path) => {

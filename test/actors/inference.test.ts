@@ -20,6 +20,8 @@ const flagged: Event = { type: "ModelPredictionLowConfidenceFlagged", data: {} }
 const labelled: Event = { type: "HumanLabelApplied", data: { label: "cat" } };
 const superseded: Event = { type: "PredictionSuperseded", data: {} };
 
+const labelledAs = (label: unknown): Event => ({ type: "HumanLabelApplied", data: { label } });
+
 const completed = (output: unknown = "cat"): Event => ({
   type: "InferenceCompleted",
   data: { ...grouping, output, confidence: 0.4 },
@@ -31,6 +33,7 @@ describe("the chart", () => {
     { type: "RetrieveContext", data: { chunks: [] } },
     { type: "RequestInference", data: {} },
     { type: "CompleteInference", data: {} },
+    { type: "RecordInference", data: {} },
     { type: "FlagLowConfidence", data: {} },
     { type: "ApplyHumanLabel", data: { label: "cat" } },
     { type: "SupersedePrediction", data: {} },
@@ -39,9 +42,9 @@ describe("the chart", () => {
   const whenAnswered = ["FlagLowConfidence", "ApplyHumanLabel", "SupersedePrediction", "RecordInferenceFeedback"];
 
   test.each<[string, Event[], string[]]>([
-    ["empty", [], ["ReceiveQuery", "RequestInference"]],
-    ["received", [received], ["RetrieveContext", "RequestInference"]],
-    ["contextRetrieved", [received, retrieved], ["RetrieveContext", "RequestInference"]],
+    ["empty", [], ["ReceiveQuery", "RequestInference", "RecordInference"]],
+    ["received", [received], ["RetrieveContext", "RequestInference", "RecordInference"]],
+    ["contextRetrieved", [received, retrieved], ["RetrieveContext", "RequestInference", "RecordInference"]],
     ["requested", [requested], ["CompleteInference"]],
     ["requested", [received, retrieved, retrieved, requested], ["CompleteInference"]],
     ["completed", [requested, completed()], whenAnswered],
@@ -111,6 +114,96 @@ describe("the keys by which readers group", () => {
       .when({ type: "CompleteInference", data: {} })
       .then([{ type: "InferenceCompleted", data: {} }]);
     expect(state.context).toEqual({ grouping: {} });
+  });
+});
+
+describe("an inference that is told when it is over", () => {
+  const request = { ...grouping, promptHash: "aa", inputFeatures: { length: 3 } };
+  const completion = {
+    output: { label: "cat" },
+    confidence: 0.4,
+    scores: { cat: 0.4 },
+    tokensUsed: 5,
+    latencyMs: 12.5,
+  };
+
+  test("is its request and its completion", () => {
+    const state = given(inference)
+      .when({ type: "RecordInference", data: { ...request, ...completion } })
+      .then([
+        { type: "InferenceRequested", data: request },
+        { type: "InferenceCompleted", data: { ...grouping, ...completion } },
+      ]);
+    expect(state.value).toBe("completed");
+    expect(state.context).toEqual({ grouping, confidence: 0.4, predicted: "cat" });
+  });
+
+  test("is labelled where the label is known, and takes over what the query said", () => {
+    const state = given(inference, [received])
+      .when({ type: "RecordInference", data: { modelId: "m1", output: "cat", label: "dog" } })
+      .then([
+        { type: "InferenceRequested", data: { modelId: "m1", userSegment: "pro", sessionId: "s1" } },
+        { type: "InferenceCompleted", data: { modelId: "m1", userSegment: "pro", sessionId: "s1", output: "cat" } },
+        {
+          type: "HumanLabelApplied",
+          data: {
+            label: "dog",
+            predicted: "cat",
+            agreement: false,
+            modelId: "m1",
+            userSegment: "pro",
+            sessionId: "s1",
+          },
+        },
+      ]);
+    expect(state.value).toBe("labelled");
+  });
+
+  test("may have no output, and then a label neither agrees nor disagrees", () => {
+    given(inference)
+      .when({ type: "RecordInference", data: { label: "dog" } })
+      .then([{ type: "InferenceRequested", data: {} }, { type: "InferenceCompleted", data: {} }, labelledAs("dog")]);
+  });
+
+  test("says on each of its events which line it comes from", () => {
+    const line = { sourceLine: 4, sourcePart: 2 };
+    const source = { name: "verdicts.tsv", sha256: "aa" };
+    const state = given(inference)
+      .when({ type: "RecordInference", data: { output: "cat", label: "cat", source, ...line } })
+      .then([
+        { type: "InferenceRequested", data: { source, ...line } },
+        { type: "InferenceCompleted", data: { output: "cat", ...line } },
+        { type: "HumanLabelApplied", data: { label: "cat", agreement: true, ...line } },
+      ]);
+    expect(state.context.imported).toEqual([{ ...source, line: 4, part: 2 }]);
+  });
+});
+
+describe("what is imported piece by piece", () => {
+  const source = { sha256: "aa" };
+
+  test("comes in once", () => {
+    const history: Event[] = [
+      { type: "InferenceRequested", data: { source, sourceLine: 4 } },
+      { type: "InferenceCompleted", data: { output: "cat", sourceLine: 4, sourcePart: 2 } },
+    ];
+    const { when } = given(inference, history);
+    when({ type: "RequestInference", data: { source, sourceLine: 4 } }).thenNothing();
+    when({ type: "CompleteInference", data: { output: "cat", source, sourceLine: 4, sourcePart: 2 } }).thenNothing();
+    when({ type: "RecordInference", data: { output: "cat", source, sourceLine: 4 } }).thenNothing();
+    const label = { label: "cat", sourceLine: 4, sourcePart: 3 };
+    when({ type: "ApplyHumanLabel", data: { ...label, source } }).then([{ type: "HumanLabelApplied", data: label }]);
+    const labelled: Event = { type: "HumanLabelApplied", data: label };
+    const superseded: Event = { type: "PredictionSuperseded", data: {} };
+    const later = { label: "dog", sourceLine: 5 };
+    for (const state of [[labelled], [labelled, flagged], [superseded, labelled]]) {
+      given(inference, [...history, ...state])
+        .when({ type: "ApplyHumanLabel", data: { ...label, source } })
+        .thenNothing();
+      given(inference, [...history, ...state])
+        .when({ type: "ApplyHumanLabel", data: { ...later, source } })
+        .then([{ type: "HumanLabelApplied", data: later }]);
+    }
   });
 });
 
@@ -216,6 +309,7 @@ describe("fields", () => {
     ["a missing label", "ApplyHumanLabel", {}, "label"],
     ["a confidence that is none", "CompleteInference", { confidence: Number.NaN }, "confidence"],
     ["an output that is none", "CompleteInference", { output: { score: Number.NaN } }, "output"],
+    ["an unknown field", "RecordInference", { prompt: "why" }, "prompt"],
     ["a chunk of nothing", "RetrieveContext", { chunks: [{ score: 1 }] }, "chunks.0.documentId"],
     ["feedback of no kind", "RecordInferenceFeedback", { value: 1 }, "kind"],
     ["a scale upside down", "RecordInferenceFeedback", { kind: "a", scale: { min: 5, max: 1 } }, "scale"],

@@ -1,8 +1,11 @@
 /** JSON merge patches: the examples of RFC 7396, its laws, and names that JavaScript objects treat in their own way. */
 import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { mergePatch } from "../../actors/merge-patch.ts";
+import { mergePatch, patchBetween } from "../../actors/merge-patch.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
 
 describe("the examples of RFC 7396, appendix A", () => {
   test.each<[unknown, unknown, unknown]>([
@@ -62,6 +65,24 @@ describe("laws", () => {
         assert.deepEqual(mergePatch(source, difference(source, goal)), goal);
       }),
     );
+  });
+
+  test("the patch between two objects leads from one to the other, and is empty where they are the same", () => {
+    fc.assert(
+      fc.property(object, object, (from, to) => {
+        const [source, goal] = [withoutNull(from) as Fields, withoutNull(to) as Fields];
+        const patch = patchBetween(source, to as Fields);
+        assert.deepEqual(mergePatch(source, patch), goal);
+        assert.deepEqual(patchBetween(goal, to as Fields), {});
+        assert.equal(Object.keys(patch).length === 0, isDeepStrictEqual(source, goal));
+      }),
+    );
+  });
+
+  test("the patch between two objects names what has changed, and nothing else", () => {
+    const before = { file: "a.py", view: { from: 1, to: 9 }, open: true, list: [1] };
+    const after = { file: "b.py", view: { from: 2, to: 9 }, open: null, list: [1], more: { x: null } };
+    expect(patchBetween(before, after)).toEqual({ file: "b.py", view: { from: 2 }, open: null, more: {} });
   });
 
   test("fields that the patch does not name stay, those it sets to null are gone", () => {

@@ -464,6 +464,18 @@ describe("voting", () => {
     when(submit("ada"), { now: later }).thenRejected("LEASE_ENDED");
   });
 
+  test("a claim may say until when, within seven days", () => {
+    const { when } = given(review, [open]);
+    const until = (leaseUntil: string): Command => ({ type: "ClaimReview", data: { reviewer: "ada", leaseUntil } });
+    when(until(later), { now }).then([{ type: "ReviewClaimed", data: { reviewer: "ada", leaseUntil: later } }]);
+    when(until("2026-01-08T00:00:00.000Z"), { now }).then([
+      { type: "ReviewClaimed", data: { reviewer: "ada", leaseUntil: "2026-01-08T00:00:00.000Z" } },
+    ]);
+    when(until("2026-01-08T00:00:00.001Z"), { now }).thenRejected("LEASE_OUT_OF_RANGE");
+    when(until(now), { now }).thenRejected("LEASE_OUT_OF_RANGE");
+    when(until(earlier), { now }).thenRejected("LEASE_OUT_OF_RANGE");
+  });
+
   test("happens once", () => {
     given(review, [open, ...voted("ada")])
       .when(submit("ada"))
@@ -964,7 +976,7 @@ describe("fields", () => {
     ],
     ["a reviewer no object can hold", "ClaimReview", { reviewer: "__proto__" }, "reviewer"],
     ["a claim by nobody", "ClaimReview", {}, "reviewer"],
-    ["what decide computes", "ClaimReview", { reviewer: "ada", leaseUntil: later }, "leaseUntil"],
+    ["a lease with two ends", "ClaimReview", { reviewer: "ada", leaseUntil: later, leaseMs: 1 }, "leaseUntil"],
     ["a lease of no time", "ClaimReview", { reviewer: "ada", leaseMs: 0 }, "leaseMs"],
     ["a lease without end", "ClaimReview", { reviewer: "ada", leaseMs: 8 * 24 * 3_600_000 }, "leaseMs"],
     ["a vote for nothing", "SubmitLabel", { reviewer: "ada" }, "label"],

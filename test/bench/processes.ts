@@ -57,6 +57,26 @@ export async function startRuntime(dataDir: string, profileDir?: string): Promis
   return { ...started, url: nats, brokerPid: embeddedBrokerPid(dataDir) ?? 0 };
 }
 
+/** Runs `retrace ...args` to its end; what it says on stderr is shown. @throws Error when it ended with a failure. */
+export function runCli(...args: readonly string[]): Promise<{ readonly stdout: string; readonly seconds: number }> {
+  const spawnedAt = performance.now();
+  const child = spawn(process.execPath, [join(packageRoot, "dist", "src", "main.js"), ...args], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  running.add(child);
+  let stdout = "";
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+    stdout += chunk;
+  });
+  return new Promise((resolve, reject) => {
+    child.once("close", (code, signal) => {
+      running.delete(child);
+      if (code === 0) resolve({ stdout, seconds: (performance.now() - spawnedAt) / 1_000 });
+      else reject(new Error(`retrace ${args.join(" ")} ended with ${signal ?? code}`));
+    });
+  });
+}
+
 /** Starts the process that answers every request with its own body. */
 export function startEchoResponder(url: string): Promise<Started> {
   return start([script("echo-responder.js"), url]);

@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { commandFigures } from "./commands.ts";
 import { type Figure, type Part, parts } from "./figures.ts";
+import { importFigures } from "./imports.ts";
 import { memoryFigures } from "./memory.ts";
 import { inOwnProcess, killAll } from "./processes.ts";
 import { report, table } from "./report.ts";
@@ -34,7 +35,7 @@ const program = new Command("npm run bench --")
   )
   .option("--json <file>", "write the report as JSON, - for stdout in place of the table")
   .option("--dir <dir>", "where to put the data: the disk that is measured", tmpdir())
-  .option("--profile <dir>", "leave the CPU profile of the runtime under (b) there")
+  .option("--profile <dir>", "leave the CPU profiles of the runtime under (b) and (h) there")
   .addHelpText("after", "\nExample:\n  $ npm run bench -- --quick --only a,b --json -\n")
   .parse();
 
@@ -102,6 +103,7 @@ async function measure(asked: ReadonlySet<Part>, setting: Setting): Promise<Figu
   if (isAsked("c", "e", "g")) figures.push(...(await wideStoreFigures(setting, isAsked)));
   if (isAsked("d")) figures.push(...(await longStoreFigures(setting)));
   if (isAsked("f")) figures.push(...(await memoryFigures(setting)));
+  if (isAsked("h")) figures.push(...(await importFigures(setting)));
   return figures;
 }
 

@@ -19,6 +19,10 @@ export interface Sizes {
   readonly liveStreams: number;
   /** Starts of each kind in (g). */
   readonly starts: number;
+  /** Rows of each kind in (h). */
+  readonly importRows: number;
+  /** Rounds of (h). */
+  readonly imports: number;
   readonly freeBytes: number;
 }
 
@@ -33,6 +37,8 @@ export const fullSizes: Sizes = {
   pairs: 1_000,
   liveStreams: 100_000,
   starts: 5,
+  importRows: 40_000,
+  imports: 3,
   freeBytes: 4 * 1024 ** 3,
 };
 
@@ -47,6 +53,8 @@ export const quickSizes: Sizes = {
   pairs: 300,
   liveStreams: 20_000,
   starts: 3,
+  importRows: 10_000,
+  imports: 2,
   freeBytes: 1024 ** 3,
 };
 
@@ -55,7 +63,7 @@ export interface Setting {
   readonly sizes: Sizes;
   /** On the disk to measure; removed at the end. */
   readonly folder: string;
-  /** Where the runtime under (a) and (b) leaves its CPU profile. */
+  /** Where the runtimes under (a) and (b), and under (h), leave their CPU profiles. */
   readonly profileDir: string | undefined;
   /** Told what is being done. */
   readonly progress: (line: string) => void;

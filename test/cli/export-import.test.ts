@@ -13,6 +13,8 @@ import { type Ended, runCli } from "./run-cli.ts";
 const folder = tempDir();
 const file = join(folder, "log.jsonl");
 let source: TestRuntime;
+/** It stays empty. */
+let shared: TestRuntime | undefined;
 
 const cli = ({ url }: TestRuntime, ...args: readonly string[]): Promise<Ended> =>
   runCli(args, { env: { RETRACE_NATS: url } });
@@ -119,8 +121,8 @@ test.each<[string, (event: RecordedEvent) => unknown, string]>([
   ["no metadata", ({ metadata: _, ...event }) => event, "INVALID_COMMAND"],
 ])("the runtime refuses %s, and takes nothing of the request", async (_, broken, code) => {
   const [event] = await eventsOf(source);
-  const target = await empty();
-  const client = await connect({ servers: target.url });
+  shared ??= await empty();
+  const client = await connect({ servers: shared.url });
 
   const request = client.admin("import-events", { afterPosition: 0, events: [broken(event as RecordedEvent)] });
   await expect(request).rejects.toMatchObject(

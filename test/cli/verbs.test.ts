@@ -297,7 +297,7 @@ describe("wrong usage ends with 2 and says on stderr what is right:", () => {
 describe("--help", () => {
   const verbs = [
     ...["start", "send", "state", "history", "events", "tail", "health", "catalog", "import", "demo"],
-    ...["export", "chart", "check", "contracts", "new"],
+    ...["export", "chart", "check", "contracts", "dead", "new"],
   ];
 
   test("names every verb, and --version the version", async () => {

@@ -11,6 +11,19 @@ export const absent: string | undefined = existsSync(logs)
   : `no real training logs at ${logs} (set RETRACE_SHARED_DATA)`;
 if (absent !== undefined) console.warn(`skipped: ${absent}`);
 
+/** Files of rows by the paths they have there; why tests against them are skipped, undefined when all are there. */
+export const realRows = {
+  items: `${folder}/preferences/pandalm_testset-v1.json`,
+  verdicts: `${folder}/preferences/pandalm_pandalm-7b-testset-v1.json`,
+  corrections: `${folder}/corrections/crowdwsa_J1.labels.tsv`,
+  truth: `${folder}/corrections/crowdwsa_J1.gold.tsv`,
+  ratings: `${folder}/ratings/wmt23_ende_3raters_compact.tsv`,
+  predictions: `${folder}/predictions/llmbar_judge_verdicts.tsv`,
+} as const;
+const absentFile = Object.values(realRows).find((path) => !existsSync(path));
+export const absentRows = absentFile && `no real rows at ${absentFile} (set RETRACE_SHARED_DATA)`;
+if (absentRows !== undefined) console.warn(`skipped: ${absentRows}`);
+
 /** A run of the manifest of the step-line logs, as counted by those who collected them. */
 export interface ManifestRun {
   readonly file: string;

@@ -2,11 +2,10 @@
  * What an agent session remembers: its checkpoints, its decisions, and the ledger of its tool calls with what is known
  * of undoing each. Nothing is changed in place; entries of the ledger are never taken out.
  */
-import type { ChartEventOf, EventData } from "retrace";
+import { type ChartEventOf, definePart, type EventData } from "retrace";
 import { type StateValue, setup } from "xstate";
 import type { agentSession } from "../../../schemas/agent-session.ts";
 import { digestOf } from "../../digest.ts";
-import { definePartInPlace } from "../../part-in-place.ts";
 
 type SessionEvent = ChartEventOf<typeof agentSession>;
 type Called = EventData<typeof agentSession, "ToolCalled">;
@@ -61,7 +60,7 @@ export interface Ledger {
 }
 
 /** A decision: made, perhaps rejected. */
-export const decision = definePartInPlace<Ledger, SessionEvent>({
+export const decision = definePart<Ledger, SessionEvent>({
   name: "decision",
   machine: setup({ types: { events: {} as SessionEvent } }).createMachine({
     id: "decision",
@@ -127,7 +126,7 @@ const callChart = setup({
 });
 
 /** A tool call: what became of it, and of undoing it. */
-export const call = definePartInPlace<Ledger, SessionEvent>({
+export const call = definePart<Ledger, SessionEvent>({
   name: "call",
   machine: callChart,
   key: callIdIn,

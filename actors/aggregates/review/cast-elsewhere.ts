@@ -32,17 +32,20 @@ export function castElsewhere(
   const { now } = decideContext;
   const votes = newVotes(state, command, decideContext);
   if ("outcome" in votes) return votes;
-  const isLeased = ({ reviewer }: Vote): boolean => (leaseEnd(context, reviewer) ?? now) > now;
-  const cast = votes.flatMap((vote) => {
-    const submitted = { type: "HumanLabelSubmitted", data: { ...vote, ...context.about } } as const;
-    return isLeased(vote) ? [submitted] : [claim(context, vote.reviewer, { now }), submitted];
+  const claims = votes.map(({ reviewer }) => {
+    const isLeased = (leaseEnd(context, reviewer) ?? now) > now;
+    return isLeased ? [] : [claim(context, reviewer, { now })];
   });
-  const claimants = votes.filter((vote) => !isLeased(vote)).map(({ reviewer }) => reviewer);
-  const mayClaim = claimants.every((reviewer) => {
-    return leaseEnd(context, reviewer) !== undefined || lease.accepts(context, claim(context, reviewer, { now }));
+  const cast = votes.flatMap((vote, index) => {
+    const submitted = { type: "HumanLabelSubmitted", data: { ...vote, ...context.about } } as const;
+    return [...(claims[index] ?? []), submitted];
+  });
+  const mayClaim = claims.flat().every((claimed) => {
+    return leaseEnd(context, claimed.data.reviewer) !== undefined || lease.accepts(context, claimed);
   });
   // Elsewhere the chart refuses, whatever else could be said against a vote.
   if (!state.hasTag("open") || !mayClaim) return cast;
+  const claimants = claims.flat().map(({ data }) => data.reviewer);
   const rejection =
     whyNoPlaces(context, claimants.length, now) ??
     whyNotMore(context, ...claimants) ??

@@ -2,8 +2,8 @@
  * What one reviewer may do in a review, and for how long: the part of the review that is kept for each of them. A lease
  * keeps its place until its end is on record, so that leases and votes exceed k on nobody's clock.
  */
-import { type ChartEventOf, definePart, type PartStates, type Rejection, reject } from "retrace";
-import { setup } from "xstate";
+import { type ChartEventOf, definePart, type PartStates, type Rejection, reject, stateIn } from "retrace";
+import { type StateValue, setup } from "xstate";
 import type { review } from "../../../schemas/review.ts";
 
 /** The events of a review, as its charts receive them. */
@@ -78,8 +78,9 @@ const machine = setup({ types: { events: {} as ReviewEvent } }).createMachine({
 export const lease = definePart<Leases, ReviewEvent>({
   name: "lease",
   machine,
-  states: ({ leases }) => leases,
   key: reviewerIn,
+  state: ({ leases }, reviewer) => stateIn(leases, reviewer),
+  keys: ({ leases }) => Object.keys(leases),
 });
 
 function reviewerIn({ data }: ReviewEvent): string {
@@ -91,21 +92,27 @@ export function leasesExcluding(reviewers: readonly string[]): Leases {
   return { leases: Object.fromEntries(reviewers.map((reviewer) => [reviewer, "excluded"])), leaseUntil: {} };
 }
 
-/** The leases after an event. */
+/** The leases after an event. Who has given everything back is forgotten: claims that come to nothing do not add up. */
 export function foldLease(context: Leases, event: ReviewEvent): Leases {
   const reviewer = reviewerIn(event);
+  const { [reviewer]: _before, ...others } = context.leases;
   const { [reviewer]: _ended, ...leaseUntil } = context.leaseUntil;
+  const state = stateAfter(context, event);
   return {
-    leases: withoutTrace(lease.fold(context, event), reviewer),
+    leases: state === "none" ? others : { ...others, [reviewer]: state },
     leaseUntil: event.type === "ReviewClaimed" ? { ...leaseUntil, [reviewer]: event.data.leaseUntil } : leaseUntil,
   };
 }
 
-/** Who has given everything back is forgotten, so that claims which come to nothing do not add up. */
-function withoutTrace(leases: PartStates, reviewer: string): PartStates {
-  if (leases[reviewer] !== "none") return leases;
-  const { [reviewer]: _none, ...others } = leases;
-  return others;
+/** By state and type of event: the chart knows no more than these, and imports take each of its steps many times. */
+const steps = new Map<string, StateValue>();
+
+function stateAfter(context: Leases, event: ReviewEvent): StateValue {
+  const reviewer = reviewerIn(event);
+  const step = `${lease.stateOf(context, reviewer)} ${event.type}`;
+  const known = steps.get(step) ?? lease.next(context, event);
+  steps.set(step, known);
+  return known;
 }
 
 /** The leases of a review that is over: nobody holds one. */
