@@ -51,8 +51,11 @@ export async function importCrowdLabels(
   };
 }
 
-/** The reviews of a block are requested before the votes on them are sent: none go to a review that is another's. */
-const blockReviews = 1_000;
+/**
+ * The reviews of a block are requested before the votes on them are sent: none go to a review that is another's. At the
+ * end of each the runtime waits for this process, so it is large.
+ */
+const blockReviews = 4_000;
 
 /** One import on its way. */
 class CrowdImport {
@@ -81,8 +84,7 @@ class CrowdImport {
     for (let from = 0; from < reviews.length && this.stopped === undefined; from += block.length) {
       // The first goes alone: where the file's name stands for other content by now, the others must not follow it.
       block = reviews.slice(from, from === 0 ? 1 : from + blockReviews);
-      if (this.#context.isInterrupted()) this.stopped = { line: lineOf(block[0]), reason: "interrupted" };
-      else await this.#close(await this.#vote(await this.#request(block)));
+      await this.#close(await this.#vote(await this.#request(block)));
     }
   }
 
@@ -134,7 +136,7 @@ class CrowdImport {
     onReply: (command: Command, reply: CommandReply) => void,
   ): Promise<void> {
     if (this.stopped !== undefined) return;
-    for await (const { command, reply, fault } of this.#client.sendMany(commands)) {
+    for await (const { command, reply, fault } of this.#client.sendMany(this.#untilInterrupted(commands))) {
       if (fault === undefined) {
         this.counts.newEvents += reply.events.length;
         onReply(command, reply);
@@ -154,6 +156,14 @@ class CrowdImport {
       this.problems += 1;
     }
   }
+
+  *#untilInterrupted<Command extends OfReview>(commands: readonly Command[]): Generator<Command, void, undefined> {
+    for (const command of commands) {
+      if (this.#context.isInterrupted()) this.stopped = { line: lineOf(command.review), reason: "interrupted" };
+      if (this.stopped !== undefined) return;
+      yield command;
+    }
+  }
 }
 
 interface OfReview extends AddressedCommand {
@@ -162,6 +172,6 @@ interface OfReview extends AddressedCommand {
   readonly lines: readonly number[];
 }
 
-function lineOf(review: CrowdReview | undefined): number {
-  return review?.lines[0] ?? 1;
+function lineOf({ lines }: CrowdReview): number {
+  return lines[0] ?? 1;
 }
