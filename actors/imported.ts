@@ -33,11 +33,10 @@ const maxFiles = 64;
 export function afterImport({ imported = [] }: Imported, event: FromFile): Imported {
   const { source, sourceLine: line, sourcePart: part = 1 } = event;
   const known = fileOf(imported, source);
-  const file = known ?? source;
+  const file = known ?? (source && { ...(source.name !== undefined && { name: source.name }), sha256: source.sha256 });
   if (line === undefined || file === undefined) return {};
-  const { name, sha256 } = file;
   const others = imported.filter((other) => other !== known);
-  return { imported: [...others, { ...(name !== undefined && { name }), sha256, line, part }] };
+  return { imported: [...others, { ...file, line, part }] };
 }
 
 /**
