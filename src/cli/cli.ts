@@ -25,6 +25,7 @@ const wrongUsage = 2;
 
 /** Runs one command line; sets the exit status: 0 done, 1 failed or done in part, 2 wrong usage. */
 export async function runCli(argv: readonly string[]): Promise<void> {
+  forgetEmptySettings();
   const program = new CliCommand("retrace")
     .description("Actor-based, event-sourced runtime for AI/ML systems")
     .version(packageVersion)
@@ -57,6 +58,13 @@ export async function runCli(argv: readonly string[]): Promise<void> {
     await program.parseAsync([...argv]);
   } catch (error) {
     process.exitCode = report(error, argv.includes("--json"));
+  }
+}
+
+/** A variable that is set to nothing is as good as none. */
+function forgetEmptySettings(): void {
+  for (const [name, value] of Object.entries(process.env)) {
+    if (name.startsWith("RETRACE_") && value === "") delete process.env[name];
   }
 }
 

@@ -58,7 +58,7 @@ export interface SubscribeOptions<Category extends string = string, Type extends
   readonly canChangeFilters?: boolean;
   /** How long after the last sign of life another process takes over. Default: 5,000; at least 100. */
   readonly leaseMs?: number;
-  /** Told what happens beside the handling: failures, dead letters, waiting. */
+  /** Told what happens beside the handling: failures, dead letters, waiting. Default: dead letters are process warnings. */
   readonly onNotice?: (notice: SubscriptionNotice) => void;
 }
 
@@ -71,7 +71,7 @@ export interface SubscriberContext {
 
 type Settings = Required<SubscribeOptions>;
 
-const defaults: Omit<Settings, "name"> = {
+const defaults: Omit<Settings, "name" | "onNotice"> = {
   categories: [],
   types: [],
   from: "start",
@@ -81,8 +81,20 @@ const defaults: Omit<Settings, "name"> = {
   afterPark: "continue",
   canChangeFilters: false,
   leaseMs: 5_000,
-  onNotice: () => {},
 };
+
+/** Without a listener, a dead letter is a warning of the process: nothing is lost silently. */
+function warnOfDeadLetters(name: string): Settings["onNotice"] {
+  return (notice) => {
+    if (notice.kind !== "parked") return;
+    const { position, deliveries, error } = notice;
+    const why = error instanceof Error ? error.message : String(error);
+    process.emitWarning(
+      `subscription ${name}: event ${position} became a dead letter after ${deliveries} deliveries (${why}); see \`retrace dead list\``,
+      "RetraceWarning",
+    );
+  };
+}
 
 /**
  * Subscribes. Resolves once the name has a position, which is written down by then, and this process works or stands by.
@@ -93,7 +105,7 @@ export async function subscribe(
   given: SubscribeOptions,
   handler: EventHandler,
 ): Promise<EventSubscription> {
-  const options: Settings = { ...defaults, ...withoutUndefined(given) };
+  const options: Settings = { ...defaults, onNotice: warnOfDeadLetters(given.name), ...withoutUndefined(given) };
   check(options);
   const { nats, prefix, query } = context;
   const { name, leaseMs, canChangeFilters } = options;

@@ -321,6 +321,14 @@ describe("--help", () => {
   });
 });
 
+test("a variable that is set to nothing is as good as none", async () => {
+  const { code, stderr } = await cli(["health", "--nats", runtime.url], {
+    env: { RETRACE_NATS: "", RETRACE_PREFIX: "" },
+  });
+
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+});
+
 test("a folder that RETRACE_ACTORS names relative to where one is adds its verbs, in TypeScript too", async () => {
   const cwd = tempDir();
   mkdirSync(join(cwd, "actors", "verbs"), { recursive: true });

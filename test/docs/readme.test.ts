@@ -82,6 +82,10 @@ test("the client's program runs, its conflict is a conflict, and a second run ch
   expect(await script("train.ts")).toBe("refused: the run is at version 4\nrunning 3\n");
 });
 
+test("the program with many commands, an update and an object runs", async () => {
+  expect(await script("more.ts")).toBe("300000\n");
+});
+
 test("the new aggregate passes its own test", async () => {
   expect(await script("test/annotation-guide.ts")).toBe("");
 });

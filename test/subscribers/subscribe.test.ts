@@ -218,6 +218,7 @@ describe("what is subscribed to", () => {
   test.each<[string, Partial<SubscribeOptions>, RegExp]>([
     ["a name with a dot", { name: "a.b" }, /^name: 1 to 64 of/],
     ["an empty name", { name: "" }, /^name: /],
+    ["no name", { name: undefined as unknown as string }, /^name: /],
     ["a category that is none", { categories: ["Training Run"] }, /^categories: each is kebab-case/],
     ["a type with a wildcard", { types: ["*"] }, /^types: each is the name of an event/],
     ["position 0", { from: 0 }, /^from: a position is an integer from 1/],
