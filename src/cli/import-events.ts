@@ -1,6 +1,5 @@
 /** `retrace import events`: an exported log into an empty store. */
 import { createReadStream, statSync } from "node:fs";
-import { createInterface } from "node:readline";
 import type { Command as CliCommand } from "commander";
 import { StartRefused } from "../core/fault.ts";
 import type { Client } from "../wire/client.ts";
@@ -101,10 +100,21 @@ function anotherHistory(position: number): StartRefused {
 
 async function* eventsIn(file: string): AsyncGenerator<{ readonly event: ExportedEvent; readonly length: number }> {
   let line = 0;
-  for await (const text of createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY })) {
+  for await (const text of linesIn(file)) {
     line += 1;
     if (text.trim() !== "") yield { event: parse(text, `${file}:${line}`), length: Buffer.byteLength(text) + 1 };
   }
+}
+
+/** Split at line feeds alone: Node's readline also splits at U+2028, which JSON may hold as it is. */
+async function* linesIn(file: string): AsyncGenerator<string> {
+  let rest = "";
+  for await (const text of createReadStream(file, { encoding: "utf8", highWaterMark: 256 * 1024 })) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() as string;
+    yield* lines;
+  }
+  if (rest !== "") yield rest;
 }
 
 function parse(text: string, where: string): ExportedEvent {

@@ -61,8 +61,8 @@ interface DeadLetterNote {
 }
 
 /** Whether `text` can be the name of a subscription: 1 to 64 of `A-Z a-z 0-9 _ -`. */
-export function isSubscriptionName(text: string): boolean {
-  return /^[A-Za-z0-9_-]{1,64}$/.test(text);
+export function isSubscriptionName(text: unknown): text is string {
+  return typeof text === "string" && /^[A-Za-z0-9_-]{1,64}$/.test(text);
 }
 
 const requestTimeoutMs = 2_000;
