@@ -14,6 +14,7 @@ export {
   type Rejection,
   reject,
 } from "./core/aggregate.ts";
+export { digest } from "./core/digest.ts";
 export type { Domain, DomainCommand } from "./core/domain.ts";
 export type {
   AppendResult,

@@ -1,11 +1,11 @@
 /** The verb `chart`: the statecharts of aggregates, for people to look at. It reads the actors folders and needs no runtime. */
-import { type Command as CliCommand, Option } from "commander";
+import type { Command as CliCommand } from "commander";
 import type { Aggregate } from "../core/aggregate.ts";
 import { type ChartDefinition, chartDefinition } from "../core/chart-definition.ts";
 import { chartPicture, chartsOf, type TitledChart } from "../core/chart-picture.ts";
 import { Fault } from "../core/fault.ts";
 import { builtInActors, type LoadedActors, loadActors } from "../runtime/loader.ts";
-import { collectFolders } from "./parse.ts";
+import { actorsOption } from "./parse.ts";
 import { verbTools } from "./tools.ts";
 
 interface Options {
@@ -35,12 +35,7 @@ export function registerChart(program: CliCommand): void {
     )
     .argument("[category...]")
     .option("--all", "of every category")
-    .addOption(
-      new Option("--actors <dir>", "folders with more actors, beside the built-in ones; may be repeated")
-        .default([])
-        .argParser(collectFolders)
-        .env("RETRACE_ACTORS"),
-    )
+    .addOption(actorsOption("--actors <dir>", "folders with more actors, beside the built-in ones; may be repeated"))
     .option("--json", "output for programs")
     .addHelpText("after", help)
     .action(async (categories: readonly string[], options: Options, command: CliCommand) => {

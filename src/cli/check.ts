@@ -1,5 +1,5 @@
 /** The verb `check`: the whole log under the code at hand, before that code is deployed. */
-import { type Command as CliCommand, Option } from "commander";
+import type { Command as CliCommand } from "commander";
 import { aggregateReader } from "../core/check-history.ts";
 import { Fault } from "../core/fault.ts";
 import { type BrokenStream, checkLog, type LogToCheck, type StreamReaders } from "../runtime/check-log.ts";
@@ -7,7 +7,7 @@ import { builtInActors, loadActors } from "../runtime/loader.ts";
 import { type PartOfLog, servedLogToCheck, storeToCheck } from "../runtime/log-to-check.ts";
 import { colors } from "./colors.ts";
 import { openExistingStore } from "./existing-store.ts";
-import { collect, collectFolders, parseInteger } from "./parse.ts";
+import { actorsOption, collect, parseInteger } from "./parse.ts";
 import { verbTools, withClient } from "./tools.ts";
 import type { ClientOptions } from "./verb.ts";
 
@@ -29,12 +29,7 @@ export function registerCheck(program: CliCommand): void {
         ),
     )
     .option("--data <dir>", "read the log in this data folder, served or not, instead of asking a runtime")
-    .addOption(
-      new Option("--actors <dir...>", "folders with more actors, beside the built-in ones")
-        .default([])
-        .argParser(collectFolders)
-        .env("RETRACE_ACTORS"),
-    )
+    .addOption(actorsOption())
     .option("--category <c>", "only this category; may be repeated", collect)
     .option("--limit <n>", "end after so many broken streams; default: all", parseInteger)
     .addHelpText("after", "\nExample:\n  $ retrace check --data ./data --actors ./actors\n")

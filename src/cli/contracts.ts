@@ -4,7 +4,7 @@ import { type ContractChange, type Contracts, compareContracts } from "../runtim
 import { contractsOf } from "../runtime/contracts/contracts.ts";
 import { readContracts, type WrittenContracts, writeContracts } from "../runtime/contracts/folder.ts";
 import { builtInActors, loadActors } from "../runtime/loader.ts";
-import { collectFolders, parsePrefix } from "./parse.ts";
+import { actorsOption, prefixOption } from "./parse.ts";
 import { verbTools } from "./tools.ts";
 
 interface Options {
@@ -35,18 +35,8 @@ export function registerContracts(program: CliCommand): void {
     .description("write what commands and events carry as JSON Schema and AsyncAPI, or say what a change of it breaks")
     .option("--out <dir>", "write the contracts there")
     .addOption(new Option("--against <dir>", "compare with the contracts written there before").conflicts("out"))
-    .addOption(
-      new Option("--actors <dir...>", "folders with more actors, beside the built-in ones")
-        .default([])
-        .argParser(collectFolders)
-        .env("RETRACE_ACTORS"),
-    )
-    .addOption(
-      new Option("--prefix <p>", "first token of all subjects")
-        .default("retrace")
-        .argParser(parsePrefix)
-        .env("RETRACE_PREFIX"),
-    )
+    .addOption(actorsOption())
+    .addOption(prefixOption())
     .option("--json", "output for programs")
     .addHelpText("after", help)
     .action(async (options: Options, command: CliCommand) => {

@@ -12,7 +12,7 @@ import { createRuntime, type Runtime } from "../runtime/runtime.ts";
 import { openLmdbStore } from "../store/lmdb.ts";
 import { openConnection, withoutCredentials } from "../wire/connection.ts";
 import { packageRoot, packageVersion } from "./package.ts";
-import { collectFolders, parsePort, parsePrefix } from "./parse.ts";
+import { actorsOption, parsePort, prefixOption } from "./parse.ts";
 
 interface StartOptions {
   readonly data: string;
@@ -40,18 +40,8 @@ export function registerStart(program: CliCommand): void {
         .argParser(parsePort)
         .env("RETRACE_PORT"),
     )
-    .addOption(
-      new Option("--actors <dir...>", "folders with more actors, beside the built-in ones")
-        .default([])
-        .argParser(collectFolders)
-        .env("RETRACE_ACTORS"),
-    )
-    .addOption(
-      new Option("--prefix <p>", "first token of all subjects")
-        .default("retrace")
-        .argParser(parsePrefix)
-        .env("RETRACE_PREFIX"),
-    )
+    .addOption(actorsOption())
+    .addOption(prefixOption())
     .addOption(
       new Option("--log-level <level>", "of the log on stderr")
         .choices(["debug", "info", "warn", "error", "silent"])

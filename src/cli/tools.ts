@@ -3,7 +3,7 @@ import { SingleBar } from "cli-progress";
 import { type Command as CliCommand, Option } from "commander";
 import type { Client } from "../wire/client.ts";
 import { connect } from "../wire/client.ts";
-import { parsePrefix } from "./parse.ts";
+import { prefixOption } from "./parse.ts";
 import type { ClientOptions, Progress, VerbTools } from "./verb.ts";
 
 const defaultServer = "nats://127.0.0.1:4222";
@@ -12,12 +12,7 @@ const defaultServer = "nats://127.0.0.1:4222";
 function clientOptions(command: CliCommand): CliCommand {
   return command
     .addOption(new Option("--nats <url>", "the broker").default(defaultServer).env("RETRACE_NATS"))
-    .addOption(
-      new Option("--prefix <p>", "first token of all subjects")
-        .default("retrace")
-        .argParser(parsePrefix)
-        .env("RETRACE_PREFIX"),
-    )
+    .addOption(prefixOption())
     .option("--json", "output for programs");
 }
 

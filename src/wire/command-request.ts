@@ -1,11 +1,11 @@
 /** From the bytes and headers of a request to a checked command: PROTOCOL.md, Commands. */
 import { z } from "zod";
+import { digest } from "../core/digest.ts";
 import { Fault } from "../core/fault.ts";
 import type { Command, Metadata } from "../core/message.ts";
 import type { Schemas } from "../core/schema.ts";
 import { streamName } from "../core/stream.ts";
 import { type Codec, codecFor } from "./codec.ts";
-import { digest } from "./digest.ts";
 import { schemaFault } from "./schema-fault.ts";
 import { type CommandAddress, parseCommandSubject } from "./subjects.ts";
 

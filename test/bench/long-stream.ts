@@ -2,6 +2,8 @@
  * Part (d): one command on a stream of 10 events against one with a very long past. Through the command loop on a real store, but
  * without the wire: what the wire costs is the same for both and would only blur the ratio.
  */
+
+import { digest } from "../../src/core/digest.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { LiveActors } from "../../src/runtime/live-actors.ts";
 import { builtInActors, loadActors } from "../../src/runtime/loader.ts";
@@ -9,7 +11,6 @@ import { openLog } from "../../src/runtime/log.ts";
 import { snapshotEvery } from "../../src/runtime/snapshots.ts";
 import { Tick } from "../../src/runtime/tick.ts";
 import type { CommandRequest } from "../../src/wire/command-request.ts";
-import { digest } from "../../src/wire/digest.ts";
 import { type Figure, percentile } from "./figures.ts";
 import { openStore, type Place, streamOf } from "./large-store.ts";
 import { progress } from "./training-runs.ts";

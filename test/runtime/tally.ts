@@ -3,6 +3,7 @@ import { defineAggregate, type EventStore, reject } from "retrace";
 import { assertEvent, assign, type SnapshotFrom, setup } from "xstate";
 import { z } from "zod";
 import type { ChartEventOf } from "../../src/core/aggregate.ts";
+import { digest } from "../../src/core/digest.ts";
 import type { NewEvent } from "../../src/core/message.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import { LiveActors } from "../../src/runtime/live-actors.ts";
@@ -10,7 +11,6 @@ import { type LoadedAggregate, takeAggregates } from "../../src/runtime/loader.t
 import { openLog } from "../../src/runtime/log.ts";
 import { type CommandOutcome, Tick, type TickOptions } from "../../src/runtime/tick.ts";
 import type { CommandRequest } from "../../src/wire/command-request.ts";
-import { digest } from "../../src/wire/digest.ts";
 
 const schemas = {
   commands: {
