@@ -7,7 +7,7 @@ import type { AnyActorScope, AnyMachineSnapshot, AnyStateMachine } from "xstate"
  * The scope that XState's transition functions want from a live actor, reduced to what a pure fold touches: nothing.
  * One object serves all charts, because making an actor for each step costs five times the step.
  */
-const inertScope = {
+export const inertScope = {
   id: "retrace",
   sessionId: "retrace",
   self: { id: "retrace", sessionId: "retrace", send() {}, getSnapshot() {} },

@@ -11,6 +11,7 @@ import { defaultPrefix, eventStreamName, isPrefix } from "../wire/subjects.ts";
 import { importEvents } from "./admin/import-events.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type SweepCursor, sweepCommandRecords } from "./command-records.ts";
+import { Decider } from "./decider.ts";
 import { Lease } from "./lease.ts";
 import { LiveActors } from "./live-actors.ts";
 import { type LoadedActors, takeAggregates } from "./loader.ts";
@@ -69,7 +70,8 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   assertRoomForEvents(nats);
   const { aggregates } = "aggregates" in options.actors ? options.actors : takeAggregates(options.actors);
   const actors = new LiveActors(store, options.maxLiveActors ?? 100_000);
-  const tick = new Tick({ store, actors, aggregates, clock, log, maxQueued: options.maxQueued ?? 20_000 });
+  const decider = new Decider({ store, actors, aggregates, clock, log });
+  const tick = new Tick({ store, decider, actors, aggregates, log, maxQueued: options.maxQueued ?? 20_000 });
 
   const streamOptions = { nats, name: eventStreamName(prefix), subjects: `${prefix}.evt.>`, storeId: store.id };
   const stream = new EventStream(streamOptions);

@@ -5,6 +5,7 @@
 
 import { digest } from "../../src/core/digest.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
+import { Decider } from "../../src/runtime/decider.ts";
 import { LiveActors } from "../../src/runtime/live-actors.ts";
 import { builtInActors, loadActors } from "../../src/runtime/loader.ts";
 import { openLog } from "../../src/runtime/log.ts";
@@ -124,7 +125,9 @@ async function openBench(path: string): Promise<Bench> {
   if (aggregate === undefined) throw new Error("there is no aggregate training-run");
   const actors = new LiveActors(store, 100_000);
   const clock = systemClock();
-  const tick = new Tick({ store, actors, aggregates, clock, log: openLog("silent"), maxQueued: 1_000 });
+  const log = openLog("silent");
+  const decider = new Decider({ store, actors, aggregates, clock, log });
+  const tick = new Tick({ store, decider, actors, aggregates, log, maxQueued: 1_000 });
   let sent = 0;
 
   const request = (id: string): CommandRequest => {

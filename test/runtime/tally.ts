@@ -6,10 +6,11 @@ import type { ChartEventOf } from "../../src/core/aggregate.ts";
 import { digest } from "../../src/core/digest.ts";
 import type { NewEvent } from "../../src/core/message.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
+import { type CommandOutcome, Decider } from "../../src/runtime/decider.ts";
 import { LiveActors } from "../../src/runtime/live-actors.ts";
 import { type LoadedAggregate, takeAggregates } from "../../src/runtime/loader.ts";
 import { openLog } from "../../src/runtime/log.ts";
-import { type CommandOutcome, Tick, type TickOptions } from "../../src/runtime/tick.ts";
+import { Tick, type TickOptions } from "../../src/runtime/tick.ts";
 import type { CommandRequest } from "../../src/wire/command-request.ts";
 
 const schemas = {
@@ -109,7 +110,9 @@ export function openTick(store: EventStore, settings: TickSettings = {}): TestTi
   const { actor = loadedTally(), maxQueued = 10_000, maxLiveActors = 1_000 } = settings;
   const actors = new LiveActors(store, maxLiveActors);
   const aggregates = new Map([["tally", actor]]);
-  const options: TickOptions = { store, actors, aggregates, clock, log: openLog("silent"), maxQueued };
+  const log = openLog("silent");
+  const decider = new Decider({ store, actors, aggregates, clock, log });
+  const options: TickOptions = { store, decider, actors, aggregates, log, maxQueued };
   const tick = new Tick(options);
   return {
     tick,

@@ -1,7 +1,7 @@
 /** The command loop over a store in memory: what happens to one command must not happen to its neighbours. */
 import { type EventStore, Fault, openMemoryStore } from "retrace";
 import { describe, expect, test } from "vitest";
-import type { CommandOutcome } from "../../src/runtime/tick.ts";
+import type { CommandOutcome } from "../../src/runtime/decider.ts";
 import type { CommandReply } from "../../src/wire/replies.ts";
 import { changed, loadedTally, openTick, type TestTick, writeHistory } from "./tally.ts";
 

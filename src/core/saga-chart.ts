@@ -1,0 +1,101 @@
+/** How the core drives a saga's chart: a step is a pure function from state and input to the next state and its effects. */
+import type { AnyActorScope } from "xstate";
+import { type ChartState, inertScope } from "./chart.ts";
+import { askType, type Question, type Saga, type SagaCommand, type SagaInput, sendType } from "./saga.ts";
+
+/** What a step wants done, in the order of the chart's actions. */
+export type Effect =
+  | { readonly kind: "send"; readonly command: SagaCommand }
+  | { readonly kind: "ask"; readonly question: Question }
+  | { readonly kind: "timer"; readonly id: string; readonly delayMs: number; readonly event: TimerEvent }
+  | { readonly kind: "cancel"; readonly id: string };
+
+/** What a timer feeds to the chart when it fires. */
+export interface TimerEvent {
+  readonly type: string;
+}
+
+/** The outcome of one step. */
+export interface SagaStep {
+  readonly state: ChartState;
+  readonly effects: readonly Effect[];
+}
+
+/** A saga that cannot go on: `reason` is a stable code, `message` a sentence for whoever has to help. */
+export class SagaFault extends Error {
+  override readonly name = "SagaFault";
+  readonly reason: string;
+
+  constructor(reason: string, message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
+/** The first step of an instance: into its initial state. @throws SagaFault when the chart fails. */
+export function startSaga(saga: Saga, input: SagaInput): SagaStep {
+  return stepWith((scope) => saga.machine.getInitialSnapshot(scope, input));
+}
+
+/** A step on one input that the chart accepts. @throws SagaFault when the chart fails. */
+export function stepSaga(saga: Saga, state: ChartState, event: { readonly type: string }): SagaStep {
+  return stepWith((scope) => saga.machine.transition(state, event, scope));
+}
+
+/** Whether the chart accepts the input now. @throws SagaFault when a guard fails. */
+export function sagaAccepts(state: ChartState, event: { readonly type: string }): boolean {
+  try {
+    return state.status === "active" && state.can(event);
+  } catch (error) {
+    throw chartFailed(error);
+  }
+}
+
+function stepWith(take: (scope: AnyActorScope) => ChartState): SagaStep {
+  const actions: Executed[] = [];
+  const scope = { ...inertScope, actionExecutor: (action: Executed) => actions.push(action) };
+  let state: ChartState;
+  try {
+    state = take(scope as unknown as AnyActorScope);
+  } catch (error) {
+    throw chartFailed(error);
+  }
+  // A context factory that throws is not thrown on by XState.
+  if (state.status === "error") throw chartFailed(state.error);
+  return { state, effects: actions.flatMap((action) => effectOf(action) ?? []) };
+}
+
+function chartFailed(error: unknown): SagaFault {
+  const message = error instanceof Error ? error.message : String(error);
+  return new SagaFault("CHART_FAILED", `the chart failed: ${message}`);
+}
+
+/** An action as XState hands it to who would execute it. */
+interface Executed {
+  readonly type: string;
+  readonly params: unknown;
+}
+
+function effectOf({ type, params }: Executed): Effect | undefined {
+  if (type === sendType) return { kind: "send", command: params as SagaCommand };
+  if (type === askType) return { kind: "ask", question: params as Question };
+  if (type === "xstate.cancel") return { kind: "cancel", id: (params as { readonly sendId: string }).sendId };
+  if (type === "xstate.raise") return timer(params as Raised);
+  throw new SagaFault("UNKNOWN_EFFECT", `the chart wants the action ${type}; a saga has send, ask, raise and cancel`);
+}
+
+interface Raised {
+  readonly event: TimerEvent;
+  readonly id?: string;
+  readonly delay?: number;
+}
+
+/** A raise without a delay has happened within the step. */
+function timer({ event, id, delay }: Raised): Effect | undefined {
+  if (delay === undefined) return undefined;
+  if (id === undefined) throw new SagaFault("TIMER_WITHOUT_ID", `a delayed raise of ${event.type} has no id`);
+  if (!Number.isFinite(delay) || delay < 0) {
+    throw new SagaFault("DELAY_NOT_FINITE", `the delay of ${id} is ${delay}; it must be 0 or more milliseconds`);
+  }
+  return { kind: "timer", id, delayMs: delay, event };
+}
