@@ -34,6 +34,27 @@ export { type ErrorBody, Fault, type FaultCode } from "./core/fault.ts";
 export { fold, foldEvent } from "./core/history.ts";
 export type { Actor, ChartEvent, Command, DomainEvent, Metadata, NewEvent, RecordedEvent } from "./core/message.ts";
 export { definePart, type Part, type PartDefinition, type PartStates, stateIn } from "./core/part.ts";
+export {
+  type Answer,
+  ask,
+  type Correlate,
+  type CorrelationContext,
+  defineSaga,
+  type OldInstance,
+  type Question,
+  type RejectedCommand,
+  type Saga,
+  type SagaAnswered,
+  type SagaCommand,
+  type SagaCommandRejected,
+  type SagaDefinition,
+  type SagaEvent,
+  type SagaEventOf,
+  type SagaInput,
+  type SagaReplies,
+  type StepInfo,
+  send,
+} from "./core/saga.ts";
 export type {
   CommandData,
   CommandInput,

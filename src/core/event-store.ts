@@ -44,7 +44,7 @@ export interface LogFilter {
 }
 
 /** The key-value tables beside the log, written in the same transactions. */
-export const tables = ["snapshots", "commands", "checkpoints", "rows", "timers"] as const;
+export const tables = ["snapshots", "commands", "checkpoints", "rows", "timers", "sagas"] as const;
 export type Table = (typeof tables)[number];
 
 /** Compared part by part: numbers before strings, strings by code point, a prefix before what it begins. */

@@ -84,6 +84,8 @@ export interface SagaEvents {
     readonly from: unknown;
     readonly to: unknown;
     readonly context: unknown;
+    /** All that are set from here on. */
+    readonly timers: readonly (TimerRecord & { readonly event: TimerEvent })[];
   };
   readonly SagaEnded: {
     /** `done`: its chart ended; `resolved`: somebody ended it. */

@@ -154,7 +154,8 @@ function effect<Context extends MachineContext, Event extends EventObject>(
   const action = enqueueActions<Context, Event, undefined>(({ context, event, enqueue }) => {
     for (const custom of make({ context, event })) enqueue(custom as never);
   });
-  return action as unknown as EffectAction<Context, Event>;
+  // What is enqueued is this function's doing: it tells one such action from another.
+  return Object.assign(action, { make }) as unknown as EffectAction<Context, Event>;
 }
 
 /** What finds the instances of a saga that an event concerns may know besides the event. */

@@ -9,8 +9,12 @@ import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import type { Aggregate } from "../core/aggregate.ts";
 import { checkAggregate, checkCategories } from "../core/check-aggregate.ts";
+import { checkSaga, checkSagaNames } from "../core/check-saga.ts";
 import { StartRefused } from "../core/fault.ts";
+import type { Saga } from "../core/saga.ts";
 import { defaultExport, filesIn, nameOf } from "./actor-files.ts";
+import { descriptionOf } from "./fingerprint.ts";
+import { type LoadedSaga, loadedSaga } from "./sagas/loaded-saga.ts";
 
 /** An aggregate that has passed the rules, with the fingerprint under which its snapshots are valid. */
 export interface LoadedAggregate {
@@ -19,10 +23,14 @@ export interface LoadedAggregate {
   readonly fingerprint: string;
 }
 
-/** Everything the actors folders hold. */
+/** Everything the actors folders hold, by name. */
 export interface LoadedActors {
   readonly aggregates: ReadonlyMap<string, LoadedAggregate>;
+  readonly sagas: ReadonlyMap<string, LoadedSaga>;
 }
+
+/** What a program may have in hand instead of in files. */
+export type ActorDefinition = Aggregate | Saga;
 
 /** The actors that ship with Retrace: beside `src`, in the sources as in the build. */
 export const builtInActors = fileURLToPath(new URL("../../actors", import.meta.url));
@@ -31,12 +39,14 @@ export const builtInActors = fileURLToPath(new URL("../../actors", import.meta.u
 const kinds = ["aggregates", "sagas", "projections", "verbs"];
 
 /**
- * Loads the aggregates of several folders; a file of a later folder replaces one of the same name in an earlier one.
+ * Loads the actors of several folders; a file of a later folder replaces one of the same name in an earlier one.
  * @throws StartRefused listing every problem of every file.
  */
 export async function loadActors(folders: readonly string[]): Promise<LoadedActors> {
   const problems: string[] = [];
   const aggregates = new Map<string, LoadedAggregate>();
+  const sagas = new Map<string, Saga>();
+  const sagaFiles = new Map<string, string>();
   for (const folder of distinct(folders)) {
     if (!existsSync(folder)) {
       problems.push(`${folder}: there is no such folder`);
@@ -52,26 +62,49 @@ export async function loadActors(folders: readonly string[]): Promise<LoadedActo
       if (Array.isArray(loaded)) problems.push(...loaded.map((problem) => `${file}: ${problem}`));
       else aggregates.set(loaded.aggregate.category, loaded);
     }
+    for (const file of filesIn(join(folder, "sagas"))) {
+      const saga = await definedIn<Saga>(file, "saga");
+      if (typeof saga === "string") problems.push(`${file}: ${saga}`);
+      else sagas.set(saga.name, saga);
+      if (typeof saga !== "string") sagaFiles.set(saga.name, file);
+    }
   }
   problems.push(...checkCategories([...aggregates.keys()]));
+  problems.push(...checkSagas([...sagas.values()], aggregates, ({ name }) => sagaFiles.get(name) ?? name));
   refuseOn(problems);
-  return { aggregates };
+  return { aggregates, sagas: loadedSagas([...sagas.values()]) };
 }
 
-/** Takes aggregates that a program has in hand instead of in files. @throws StartRefused like `loadActors`. */
-export function takeAggregates(aggregates: readonly Aggregate[]): LoadedActors {
-  const problems = aggregates.flatMap((aggregate) =>
+function checkSagas(
+  sagas: readonly Saga[],
+  aggregates: ReadonlyMap<string, LoadedAggregate>,
+  where: (saga: Saga) => string,
+): string[] {
+  const known = new Set([...aggregates.values()].flatMap(({ aggregate }) => Object.keys(aggregate.eventSchemas)));
+  const problems = sagas.flatMap((saga) => checkSaga(saga, known).map((problem) => `${where(saga)}: ${problem}`));
+  return [...problems, ...checkSagaNames(sagas.map(({ name }) => name))];
+}
+
+function loadedSagas(sagas: readonly Saga[]): ReadonlyMap<string, LoadedSaga> {
+  return new Map(sagas.map((saga) => [saga.name, loadedSaga(saga)]));
+}
+
+/** Takes actors that a program has in hand instead of in files. @throws StartRefused like `loadActors`. */
+export function takeActors(actors: readonly ActorDefinition[]): LoadedActors {
+  const definitions = actors.filter((actor) => actor.kind === "aggregate");
+  const sagas = actors.filter((actor) => actor.kind === "saga");
+  const problems = definitions.flatMap((aggregate) =>
     checkAggregate(aggregate).map((problem) => `${aggregate.category}: ${problem}`),
   );
-  const categories = aggregates.map(({ category }) => category);
+  const categories = definitions.map(({ category }) => category);
   problems.push(...checkCategories(categories));
   if (new Set(categories).size < categories.length) problems.push("two aggregates have the same category");
   refuseOn(problems);
-  return {
-    aggregates: new Map(
-      aggregates.map((aggregate) => [aggregate.category, { aggregate, fingerprint: fingerprintOf(aggregate, "") }]),
-    ),
-  };
+  const aggregates = new Map(
+    definitions.map((aggregate) => [aggregate.category, { aggregate, fingerprint: fingerprintOf(aggregate, "") }]),
+  );
+  refuseOn(checkSagas(sagas, aggregates, ({ name }) => `saga ${name}`));
+  return { aggregates, sagas: loadedSagas(sagas) };
 }
 
 function distinct(folders: readonly string[]): string[] {
@@ -91,13 +124,25 @@ function withHint(problem: string): string {
   return isNotInstalled ? `${problem}\ninstall it beside your actors: npm install retrace xstate zod` : problem;
 }
 
-async function loadAggregate(file: string, code: string): Promise<LoadedAggregate | string[]> {
+/** The default export of a file, made by `define<Kind>` under the name of the file; or what is wrong with it. */
+async function definedIn<Actor extends { readonly kind: string; readonly name?: string; readonly category?: string }>(
+  file: string,
+  kind: Actor["kind"],
+): Promise<Actor | string> {
   const value = await defaultExport(file);
-  if (typeof value === "string") return [value];
-  if (typeof value !== "object" || value === null || (value as { kind?: unknown }).kind !== "aggregate") {
-    return ["the default export is not an aggregate made by defineAggregate"];
+  if (typeof value === "string") return value;
+  if (typeof value !== "object" || value === null || (value as { kind?: unknown }).kind !== kind) {
+    const article = /^[aeiou]/.test(kind) ? "an" : "a";
+    return `the default export is not ${article} ${kind} made by define${kind[0]?.toUpperCase()}${kind.slice(1)}`;
   }
-  const aggregate = value as Aggregate;
+  const actor = value as Actor;
+  if (actor.name === undefined || actor.name === nameOf(file)) return actor;
+  return `name ${actor.name} is not the name of the file, ${nameOf(file)}`;
+}
+
+async function loadAggregate(file: string, code: string): Promise<LoadedAggregate | string[]> {
+  const aggregate = await definedIn<Aggregate>(file, "aggregate");
+  if (typeof aggregate === "string") return [aggregate];
   const isNamed = aggregate.category === nameOf(file);
   const problems = isNamed ? [] : [`category ${aggregate.category} is not the name of the file, ${nameOf(file)}`];
   try {
@@ -132,13 +177,7 @@ function fingerprintOf(aggregate: Aggregate, code: string): string {
       return [type, version, jsonSchema(schema), upcasters];
     }),
   };
-  const text = JSON.stringify(description, (_key, value) => (typeof value === "function" ? sourceOf(value) : value));
-  return createHash("sha256").update(text).digest("hex").slice(0, 32);
-}
-
-/** XState's assign() is the same text for every assignment; what it was given is its own. */
-function sourceOf(value: { readonly assignment?: unknown }): unknown {
-  return [String(value), value.assignment];
+  return createHash("sha256").update(descriptionOf(description)).digest("hex").slice(0, 32);
 }
 
 /** A schema as JSON Schema, draft 2020-12, as a writer sees it. */

@@ -1,7 +1,6 @@
 /** The composition of a runtime: store, broker connection and actors become one thing that serves until closed. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { NatsConnection } from "@nats-io/nats-core";
-import type { Aggregate } from "../core/aggregate.ts";
 import type { EventStore } from "../core/event-store.ts";
 import { Fault, StartRefused } from "../core/fault.ts";
 import { EventStream, StreamRefused } from "../wire/event-stream.ts";
@@ -14,7 +13,7 @@ import { type SweepCursor, sweepCommandRecords } from "./command-records.ts";
 import { Decider } from "./decider.ts";
 import { Lease } from "./lease.ts";
 import { LiveActors } from "./live-actors.ts";
-import { type LoadedActors, takeAggregates } from "./loader.ts";
+import { type ActorDefinition, type LoadedActors, takeActors } from "./loader.ts";
 import { type Log, openLog } from "./log.ts";
 import { catalogQuery } from "./queries/catalog.ts";
 import { eventsQuery, historyQuery } from "./queries/events.ts";
@@ -22,14 +21,18 @@ import { healthQuery } from "./queries/health.ts";
 import type { Query } from "./queries/query.ts";
 import { stateQuery } from "./queries/state.ts";
 import { Relay, type RelayStatus, relayTarget } from "./relay.ts";
+import { Follower } from "./sagas/follower.ts";
+import { Policies } from "./sagas/policy-settings.ts";
+import { beginReacting, latestWith, listenersOf, prepareSagas } from "./sagas/prepare.ts";
+import { Reactor, type ReactorOptions } from "./sagas/reactor.ts";
 import { Tick } from "./tick.ts";
 
 /** What a runtime is made of. The caller opens store and connection, and closes them after the runtime. */
 export interface RuntimeOptions {
   readonly store: EventStore;
   readonly nats: NatsConnection;
-  /** Aggregates in hand, or what `loadActors` found. */
-  readonly actors: readonly Aggregate[] | LoadedActors;
+  /** Aggregates and sagas in hand, or what `loadActors` found. */
+  readonly actors: readonly ActorDefinition[] | LoadedActors;
   /** Of all subjects. Default: `retrace`. */
   readonly prefix?: string;
   readonly clock?: Clock;
@@ -68,22 +71,43 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     throw new StartRefused(`prefix "${prefix}" must be 1 to 32 of A-Z a-z 0-9 _ -`);
   }
   assertRoomForEvents(nats);
-  const { aggregates } = "aggregates" in options.actors ? options.actors : takeAggregates(options.actors);
+  const { aggregates, sagas } = "aggregates" in options.actors ? options.actors : takeActors(options.actors);
   const actors = new LiveActors(store, options.maxLiveActors ?? 100_000);
   const decider = new Decider({ store, actors, aggregates, clock, log });
   const tick = new Tick({ store, decider, actors, aggregates, log, maxQueued: options.maxQueued ?? 20_000 });
 
   const streamOptions = { nats, name: eventStreamName(prefix), subjects: `${prefix}.evt.>`, storeId: store.id };
   const stream = new EventStream(streamOptions);
-  const background = new Background({ store, stream, prefix, log, clock }, options.commandRecordDays ?? 30);
-  await background.start();
-
   const onBug = (error: unknown, subject: string): string => {
     const correlationId = clock.newId();
     log.error({ err: error, subject, correlationId }, "a request hit a bug");
     return correlationId;
   };
   const schemas = new Map([...aggregates].map(([category, { aggregate }]) => [category, aggregate.schemas]));
+  const reactorOptions: ReactorOptions = {
+    store,
+    actors,
+    aggregates,
+    decider,
+    sagas,
+    listeners: listenersOf(sagas),
+    policies: new Policies(store),
+    clock,
+    log,
+    requests: { prefix, schemas, now: clock.now, newId: clock.newId },
+    latest: latestWith(aggregates),
+    rows: (_tx, { projection }) => {
+      throw new Error(`there is no projection ${projection}`);
+    },
+    project: () => {},
+    projected: new Set(),
+  };
+  await beginReacting(store);
+  await prepareSagas(reactorOptions);
+  const reactor = new Reactor(reactorOptions);
+  const background = new Background({ store, stream, prefix, log, clock, reactor }, options.commandRecordDays ?? 30);
+  await background.start();
+
   const context = { nats, prefix, onBug, now: clock.now, newId: clock.newId };
   const commandServer: CommandServer = {
     ...context,
@@ -155,6 +179,7 @@ interface BackgroundOptions {
   readonly prefix: string;
   readonly log: Log;
   readonly clock: Clock;
+  readonly reactor: Reactor;
 }
 
 /** The work beside the command path: done by the process that holds the lease. */
@@ -163,6 +188,7 @@ class Background {
   readonly #recordDays: number;
   readonly #lease: Lease;
   #relay: Relay | undefined;
+  #follower: Follower | undefined;
   #sweep: NodeJS.Timeout | undefined;
   #isStarted = false;
 
@@ -176,11 +202,14 @@ class Background {
     await this.#lease.start({
       onHeld: () => {
         this.#relay = new Relay(this.#options);
-        if (this.#isStarted) void this.#relay.run();
+        this.#follower = new Follower(this.#options);
+        if (this.#isStarted) this.#run();
       },
       onLost: () => {
         void this.#relay?.close();
+        void this.#follower?.close();
         this.#relay = undefined;
+        this.#follower = undefined;
       },
       onError: (error) => this.#options.log.warn({ err: error }, "the lease of the background work could not be taken"),
     });
@@ -192,8 +221,13 @@ class Background {
       throw asRefusal(error);
     }
     this.#isStarted = true;
-    void this.#relay?.run();
+    this.#run();
     this.#startSweep();
+  }
+
+  #run(): void {
+    void this.#relay?.run();
+    this.#follower?.run();
   }
 
   /**
@@ -246,6 +280,7 @@ class Background {
 
   async stop(drainMs: number): Promise<boolean> {
     clearInterval(this.#sweep);
+    await this.#follower?.close();
     const relay = this.#relay;
     const isDrained = relay === undefined || (await relay.drain(this.#options.store.position(), drainMs));
     await relay?.close();

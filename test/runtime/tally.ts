@@ -8,7 +8,7 @@ import type { NewEvent } from "../../src/core/message.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import { type CommandOutcome, Decider } from "../../src/runtime/decider.ts";
 import { LiveActors } from "../../src/runtime/live-actors.ts";
-import { type LoadedAggregate, takeAggregates } from "../../src/runtime/loader.ts";
+import { type LoadedAggregate, takeActors } from "../../src/runtime/loader.ts";
 import { openLog } from "../../src/runtime/log.ts";
 import { Tick, type TickOptions } from "../../src/runtime/tick.ts";
 import type { CommandRequest } from "../../src/wire/command-request.ts";
@@ -79,7 +79,7 @@ function tally(law: keyof typeof laws) {
 
 /** The aggregate as the loader hands it to a runtime. */
 export function loadedTally(law: keyof typeof laws = "once"): LoadedAggregate {
-  return takeAggregates([tally(law)]).aggregates.get("tally") as LoadedAggregate;
+  return takeActors([tally(law)]).aggregates.get("tally") as LoadedAggregate;
 }
 
 let ids = 0;

@@ -10,7 +10,7 @@ import { aggregateReader } from "../../src/core/check-history.ts";
 import { readEvent } from "../../src/core/history.ts";
 import { type Upcaster, upcast } from "../../src/core/schema.ts";
 import { checkLog } from "../../src/runtime/check-log.ts";
-import { takeAggregates } from "../../src/runtime/loader.ts";
+import { takeActors } from "../../src/runtime/loader.ts";
 import { storeToCheck } from "../../src/runtime/log-to-check.ts";
 import { type Edge, openEdge } from "../protocol/edge.ts";
 import { connect } from "../support/connections.ts";
@@ -120,7 +120,7 @@ describe("at start the rules find, all at once,", () => {
 });
 
 test("a snapshot is void when a version or an upcaster changes", () => {
-  const fingerprint = (aggregate: Aggregate) => takeAggregates([aggregate]).aggregates.get("ticket")?.fingerprint;
+  const fingerprint = (aggregate: Aggregate) => takeActors([aggregate]).aggregates.get("ticket")?.fingerprint;
   const [first, again] = [fingerprint(ticket()), fingerprint(ticket())];
   // Both are version 2 under the same schema: only the way there differs.
   const [second, other] = [

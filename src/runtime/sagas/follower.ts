@@ -1,0 +1,109 @@
+/** Keeps the reactor going: events as they become durable, timers as they fall due, one after the other. */
+import { setTimeout as delay } from "node:timers/promises";
+import type { EventStore, Subscription } from "../../core/event-store.ts";
+import type { Clock } from "../clock.ts";
+import type { Log } from "../log.ts";
+import type { Reactor } from "./reactor.ts";
+
+/** What it works with. */
+export interface FollowerOptions {
+  readonly store: EventStore;
+  readonly reactor: Reactor;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const minBackoffMs = 50;
+const maxBackoffMs = 2_000;
+/** A clock that is set forward is noticed within this time. */
+const maxSleepMs = 1_000;
+
+/** One follower; `run` it once. */
+export class Follower {
+  readonly #options: FollowerOptions;
+  #subscription: Subscription | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #isOpen = true;
+  /** The work at hand: one thing at a time. */
+  #work: Promise<unknown> = Promise.resolve();
+  #running: Promise<void> | undefined;
+
+  constructor(options: FollowerOptions) {
+    this.#options = options;
+  }
+
+  /** Follows until closed; what goes wrong is waited out and tried again. */
+  run(): void {
+    this.#running = this.#run();
+  }
+
+  async #run(): Promise<void> {
+    const { store, reactor, log } = this.#options;
+    for (let backoffMs = minBackoffMs; this.#isOpen; backoffMs = Math.min(backoffMs * 2, maxBackoffMs)) {
+      try {
+        reactor.reload();
+        await this.exclusive(() => this.#fireDue());
+        if (!this.#isOpen) return;
+        this.#subscription = store.subscribeAll(
+          (events) =>
+            this.exclusive(async () => {
+              await reactor.react(events);
+              backoffMs = minBackoffMs;
+              this.#sleep();
+            }),
+          reactor.position,
+        );
+        await this.#subscription.done;
+      } catch (error) {
+        if (!this.#isOpen) return;
+        log.warn({ err: error, position: reactor.position }, "the sagas wait and go on in a moment");
+        await delay(backoffMs, undefined, { ref: false });
+      }
+    }
+  }
+
+  /** Runs something between two steps of the reactor. */
+  exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#work.then(work);
+    this.#work = result.catch(() => {});
+    return result;
+  }
+
+  async #fireDue(): Promise<void> {
+    if (!this.#isOpen) return;
+    const fired = await this.#options.reactor.fireDue();
+    this.#sleep(fired > 0 ? 0 : undefined);
+  }
+
+  /** Until the next timer is due, or what was told. */
+  #sleep(toldMs?: number): void {
+    clearTimeout(this.#timer);
+    if (!this.#isOpen) return;
+    const { reactor, clock } = this.#options;
+    const dueMs = reactor.nextDueMs();
+    if (dueMs === undefined && toldMs === undefined) return;
+    const ms = toldMs ?? Math.max(0, (dueMs ?? 0) - Date.parse(clock.now()));
+    this.#timer = setTimeout(() => void this.#wake(), Math.min(ms, maxSleepMs));
+    this.#timer.unref();
+  }
+
+  async #wake(): Promise<void> {
+    try {
+      await this.exclusive(() => this.#fireDue());
+    } catch (error) {
+      this.#options.log.warn({ err: error }, "timers could not be fired; tried again in a moment");
+      this.#timer = setTimeout(() => void this.#wake(), maxSleepMs);
+      this.#timer.unref();
+    }
+  }
+
+  /** Ends it after the work at hand, and writes down how far it came. */
+  async close(): Promise<void> {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    clearTimeout(this.#timer);
+    await this.#subscription?.close();
+    await this.#running;
+    await this.exclusive(() => this.#options.reactor.save()).catch(() => {});
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * One transaction of the sagas: events and timers become steps of instances, steps become commands, and all of it is
+ * written together. A saga that cannot go on is set aside with its reason; it never holds up the others.
+ */
+import type { Transaction } from "../../core/event-store.ts";
+import type { RecordedEvent } from "../../core/message.ts";
+import { SagaFault } from "../../core/saga-chart.ts";
+import { type SagaEvents, sagaStream } from "../../core/saga-events.ts";
+import { isStreamId } from "../../core/stream.ts";
+import { type Instance, instanceOf, newInstance, readRow, writeInstance } from "./instance.ts";
+import type { LoadedSaga } from "./loaded-saga.ts";
+import { asSagaFault, Steps } from "./steps.ts";
+import { type SagaTools, TooFarAway } from "./tools.ts";
+
+/** One transaction; use it once. */
+export class Reaction {
+  readonly #tx: Transaction;
+  readonly #tools: SagaTools;
+  readonly #now: string;
+  readonly #instances = new Map<string, Instance>();
+  readonly steps: Steps;
+
+  constructor(tx: Transaction, tools: SagaTools) {
+    this.#tx = tx;
+    this.#tools = tools;
+    this.#now = tools.clock.now();
+    this.steps = new Steps(tx, tools, this.#now);
+  }
+
+  /** One event of the log, for all sagas that listen to it. */
+  take(stored: RecordedEvent): void {
+    this.steps.current = stored;
+    for (const loaded of this.#tools.listeners.get(stored.type) ?? []) {
+      if (isHistory(stored, loaded)) continue;
+      for (const id of this.#concerned(loaded, stored)) this.#give(loaded, id, stored);
+    }
+  }
+
+  /** A timer that is due, if it is still set. */
+  fire(name: string, id: string, timer: string, dueMs: number): void {
+    const loaded = this.#tools.sagas.get(name);
+    if (loaded === undefined) return;
+    const instance = this.#instance(loaded, id);
+    const pending = instance?.timers.get(timer);
+    if (instance === undefined || pending?.dueMs !== dueMs) {
+      this.#tx.delete("timers", [dueMs, name, id, timer]);
+      return;
+    }
+    instance.timers = new Map([...instance.timers].filter(([one]) => one !== timer));
+    instance.queue.add({ kind: "timer", id: timer, dueMs, event: pending.event });
+    this.steps.run(instance);
+  }
+
+  /** The instance under way, where there is one. */
+  find(loaded: LoadedSaga, id: string): Instance | undefined {
+    return this.#instance(loaded, id);
+  }
+
+  /** Helps a stuck instance on: what it is stuck at is tried again, or left out. */
+  resume(instance: Instance, help: SagaEvents["SagaResumed"]): void {
+    const { queue } = instance;
+    this.steps.append(instance, "SagaResumed", help);
+    const work = queue.first;
+    instance.stuck = undefined;
+    if (help.how === "skipped") queue.removeFirst();
+    else if (instance.id.startsWith(uncorrelated) && work?.kind === "event") {
+      this.#correlateAgain(instance, this.steps.eventAt(work.position));
+      return;
+    }
+    const wasNeverStarted = instance.state === undefined && queue.first === undefined;
+    if (wasNeverStarted) this.resolve(instance, help);
+    else this.steps.run(instance);
+  }
+
+  /** Ends an instance from outside of its chart. */
+  resolve(instance: Instance, { by, reason }: { readonly by: string; readonly reason?: string }): void {
+    this.steps.end(instance, { how: "resolved", by, ...(reason !== undefined && { reason }) });
+  }
+
+  /** Writes what has become of the instances. */
+  finish(): void {
+    for (const instance of this.#instances.values()) {
+      writeInstance(this.#tx, instance);
+      this.#count(instance);
+    }
+  }
+
+  /** How many run and how many are stuck, for health. */
+  #count({ loaded, stored, isEnded, stuck }: Instance): void {
+    const status = isEnded ? undefined : stuck === undefined ? "running" : "stuck";
+    if (status === stored.status) return;
+    const key = ["saga", loaded.saga.name];
+    const counts = { ...noInstances, ...(this.#tx.get("checkpoints", key) as InstanceCounts | undefined) };
+    if (stored.status !== undefined) counts[stored.status] -= 1;
+    if (status !== undefined) counts[status] += 1;
+    this.#tx.put("checkpoints", key, counts);
+  }
+
+  /** What cannot be correlated gets an instance of its own, stuck from the start, so that it is seen. */
+  #concerned(loaded: LoadedSaga, stored: RecordedEvent): readonly string[] {
+    try {
+      return this.#correlated(loaded, stored);
+    } catch (error) {
+      const instance = this.#begin(loaded, `${uncorrelated}${stored.position}`, stored);
+      instance.queue.add({ kind: "event", position: stored.position });
+      this.steps.stop(instance, asSagaFault(error, "CORRELATE_FAILED"));
+      return [];
+    }
+  }
+
+  #correlated(loaded: LoadedSaga, stored: RecordedEvent): readonly string[] {
+    const { settings } = this.#tools.policies.current(loaded.saga);
+    const read = (projection: string, key: string): unknown => this.steps.rows({ projection, key })[0]?.value;
+    const event = this.#tools.latest(stored) as RecordedEvent<string, never>;
+    const ids = [loaded.saga.correlate[stored.type]?.(event, { settings, read }) ?? []].flat();
+    const wrong = ids.find((id) => !isStreamId(id));
+    if (wrong === undefined) return ids;
+    throw new SagaFault("NOT_AN_ID", `"${wrong}" is no instance id: 1 to 128 of A-Z a-z 0-9 _ - ~`);
+  }
+
+  #correlateAgain(instance: Instance, stored: RecordedEvent): void {
+    try {
+      const ids = this.#correlated(instance.loaded, stored);
+      this.steps.end(instance, { how: "done" });
+      for (const id of ids) this.#give(instance.loaded, id, stored);
+    } catch (error) {
+      if (error instanceof TooFarAway) throw error;
+      this.steps.stop(instance, asSagaFault(error, "CORRELATE_FAILED"));
+    }
+  }
+
+  #give(loaded: LoadedSaga, id: string, stored: RecordedEvent): void {
+    const known = this.#instance(loaded, id);
+    if (known === undefined && !this.#mayStart(loaded, id, stored)) return;
+    const instance = known ?? this.#begin(loaded, id, stored);
+    instance.queue.add({ kind: "event", position: stored.position });
+    this.steps.run(instance);
+  }
+
+  /** What has ended once is not started again. */
+  #mayStart({ saga }: LoadedSaga, id: string, { type }: RecordedEvent): boolean {
+    return saga.startedBy.has(type) && this.#tools.store.head(sagaStream(saga.name, id)).version === 0;
+  }
+
+  #begin(loaded: LoadedSaga, id: string, { metadata }: RecordedEvent): Instance {
+    const { correlationId, traceparent } = metadata;
+    const start = { correlationId, ...(traceparent !== undefined && { traceparent }), startedAt: this.#now };
+    const instance = newInstance(loaded, id, start);
+    this.#instances.set(instance.stream, instance);
+    return instance;
+  }
+
+  #instance(loaded: LoadedSaga, id: string): Instance | undefined {
+    const stream = sagaStream(loaded.saga.name, id);
+    const known = this.#instances.get(stream);
+    if (known !== undefined) return known.isEnded ? undefined : known;
+    const row = readRow(this.#tx, loaded.saga.name, id);
+    if (row === undefined) return undefined;
+    const instance = instanceOf(loaded, id, row);
+    this.#instances.set(stream, instance);
+    return instance;
+  }
+}
+
+/** Instances of one saga. */
+export interface InstanceCounts {
+  running: number;
+  stuck: number;
+}
+
+/** Begins the id of an instance that stands for an event of which nobody could say whom it concerns. */
+const uncorrelated = "~";
+
+const noInstances: InstanceCounts = { running: 0, stuck: 0 };
+
+/** Recorded long after it occurred: an import, not something that has just happened. */
+function isHistory({ recordedAt, occurredAt }: RecordedEvent, { saga }: LoadedSaga): boolean {
+  return Date.parse(recordedAt) - Date.parse(occurredAt) > saga.maxAgeMs;
+}
