@@ -12,6 +12,13 @@ interface HealthReply {
     readonly lagMs: number;
     readonly reason?: string;
   };
+  readonly sagas: readonly {
+    readonly name: string;
+    readonly running: number;
+    readonly stuck: number;
+    readonly policy: { readonly refused?: { readonly version: number; readonly message: string } };
+  }[];
+  readonly timers: { readonly pending: number; readonly overdueMs: number };
   readonly store: { readonly id: string; readonly events: number; readonly bytes: number };
   readonly commands: { readonly queued: number; readonly liveActors: number };
   readonly process: { readonly pid: number; readonly uptimeMs: number; readonly memoryBytes: number };
@@ -29,15 +36,25 @@ export function registerHealth(program: CliCommand): void {
     });
 }
 
-function describe({ status, position, relay, store, commands, process }: HealthReply): string {
+function describe({ status, position, relay, sagas, timers, store, commands, process }: HealthReply): string {
   const reason = relay.reason === undefined ? "" : ` (${relay.reason})`;
   return [
     `status    ${status}`,
     `log       position ${position}, ${megabytes(store.bytes)}, store ${store.id}`,
     `relay     at ${relay.position}, ${relay.lagEvents} events and ${relay.lagMs} ms behind${reason}`,
+    ...sagas.map(sagaLine),
+    `timers    ${timers.pending} set${timers.overdueMs === 0 ? "" : `, the next overdue by ${timers.overdueMs} ms`}`,
     `commands  ${commands.queued} waiting, ${commands.liveActors} actors in memory`,
     `process   ${process.pid}, up ${Math.round(process.uptimeMs / 1_000)} s, ${megabytes(process.memoryBytes)}`,
   ].join("\n");
+}
+
+function sagaLine({ name, running, stuck, policy }: HealthReply["sagas"][number]): string {
+  const help = stuck === 0 ? "" : `, ${stuck} stuck: retrace saga list ${name} --stuck`;
+  const { refused } = policy;
+  const policyText =
+    refused === undefined ? "" : `; its policy version ${refused.version} is not followed: ${refused.message}`;
+  return `saga      ${name}: ${running} running${help}${policyText}`;
 }
 
 function megabytes(bytes: number): string {

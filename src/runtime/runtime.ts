@@ -7,6 +7,7 @@ import { EventStream, StreamRefused } from "../wire/event-stream.ts";
 import { type CommandServer, serveAdmin, serveBulk, serveCommands, serveQueries } from "../wire/serve.ts";
 import { serveService } from "../wire/service.ts";
 import { defaultPrefix, eventStreamName, isPrefix } from "../wire/subjects.ts";
+import { helpSaga } from "./admin/help-saga.ts";
 import { importEvents } from "./admin/import-events.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type SweepCursor, sweepCommandRecords } from "./command-records.ts";
@@ -19,11 +20,12 @@ import { catalogQuery } from "./queries/catalog.ts";
 import { eventsQuery, historyQuery } from "./queries/events.ts";
 import { healthQuery } from "./queries/health.ts";
 import type { Query } from "./queries/query.ts";
+import { sagasQuery } from "./queries/sagas.ts";
 import { stateQuery } from "./queries/state.ts";
 import { Relay, type RelayStatus, relayTarget } from "./relay.ts";
 import { Follower } from "./sagas/follower.ts";
 import { Policies } from "./sagas/policy-settings.ts";
-import { beginReacting, latestWith, listenersOf, prepareSagas } from "./sagas/prepare.ts";
+import { beginReacting, latestWith, listenersOf, prepareSagas, sagaSource } from "./sagas/prepare.ts";
 import { Reactor, type ReactorOptions } from "./sagas/reactor.ts";
 import { Tick } from "./tick.ts";
 
@@ -84,6 +86,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     return correlationId;
   };
   const schemas = new Map([...aggregates].map(([category, { aggregate }]) => [category, aggregate.schemas]));
+  const policies = new Policies(store);
   const reactorOptions: ReactorOptions = {
     store,
     actors,
@@ -91,7 +94,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     decider,
     sagas,
     listeners: listenersOf(sagas),
-    policies: new Policies(store),
+    policies,
     clock,
     log,
     requests: { prefix, schemas, now: clock.now, newId: clock.newId },
@@ -116,17 +119,21 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   };
   const load = () => ({ queued: tick.queued, liveActors: actors.size });
   const queries = [
-    stateQuery({ store, aggregates }),
+    stateQuery({ store, aggregates, sagas, source: (loaded) => sagaSource(loaded, reactorOptions) }),
     historyQuery({ store, aggregates }),
     eventsQuery(store),
-    healthQuery({ store, clock, relay: () => background.relayStatus(), load }),
-    catalogQuery(aggregates),
+    healthQuery({ store, clock, relay: () => background.relayStatus(), load, sagas, reactor, policies }),
+    catalogQuery(aggregates, sagas),
+    sagasQuery({ store, sagas, clock }),
   ];
   const endpoints = [
     serveCommands(commandServer),
     serveBulk(commandServer),
     serveQueries({ ...context, answer: answerWith(queries, "UNKNOWN_QUERY") }),
-    serveAdmin({ ...context, answer: answerWith([importEvents(store)], "UNKNOWN_COMMAND") }),
+    serveAdmin({
+      ...context,
+      answer: answerWith([importEvents(store), ...helpSaga(reactor, sagas)], "UNKNOWN_COMMAND"),
+    }),
   ];
   const service = serveService({
     nats,

@@ -55,3 +55,33 @@ export interface EventsReply {
   readonly events: readonly RecordedEvent[];
   readonly next: number | null;
 }
+
+/** An instance of a saga that is under way. */
+export interface SagaInstance {
+  readonly saga: string;
+  readonly id: string;
+  readonly stream: string;
+  readonly status: "running" | "stuck";
+  /** A state value of its chart; null before the first. */
+  readonly state: unknown;
+  /** Of its stream. */
+  readonly version: number;
+  readonly startedAt: string;
+  readonly correlationId: string;
+  readonly timers: readonly { readonly id: string; readonly dueAt: string }[];
+  /** Why it cannot go on, at what, since when, and how much waits behind that. */
+  readonly stuck?: {
+    readonly reason: string;
+    readonly message: string;
+    readonly since: string;
+    readonly ageMs: number;
+    readonly at?: string;
+    readonly waiting: number;
+  };
+}
+
+/** The reply to `sagas`; `next` is the `cursor` of the next page. */
+export interface SagasReply {
+  readonly instances: readonly SagaInstance[];
+  readonly next: readonly [saga: string, id: string] | null;
+}

@@ -1,10 +1,15 @@
 /** The query `catalog`: everything this runtime knows, with schemas, so that a client needs no documentation. */
 import { z } from "zod";
+import type { Saga } from "../../core/saga.ts";
 import { jsonSchema, type LoadedAggregate } from "../loader.ts";
+import type { LoadedSaga } from "../sagas/loaded-saga.ts";
 import { type Query, query } from "./query.ts";
 
 /** Makes the query; the answer never changes while a runtime lives. */
-export function catalogQuery(aggregates: ReadonlyMap<string, LoadedAggregate>): Query {
+export function catalogQuery(
+  aggregates: ReadonlyMap<string, LoadedAggregate>,
+  loadedSagas: ReadonlyMap<string, LoadedSaga>,
+): Query {
   const categories = Object.fromEntries(
     [...aggregates].map(([category, { aggregate }]) => [
       category,
@@ -14,7 +19,20 @@ export function catalogQuery(aggregates: ReadonlyMap<string, LoadedAggregate>): 
       },
     ]),
   );
-  return query("catalog", z.strictObject({}), () => ({ categories, sagas: {}, projections: {} }));
+  const sagas = Object.fromEntries([...loadedSagas].map(([name, { saga }]) => [name, describeSaga(saga)]));
+  return query("catalog", z.strictObject({}), () => ({ categories, sagas, projections: {} }));
+}
+
+function describeSaga({ version, description, correlate, startedBy, settings }: Saga) {
+  return {
+    version,
+    ...(description !== undefined && { description }),
+    listens: Object.keys(correlate).sort(),
+    startedBy: [...startedBy].sort(),
+    /** What a policy of the saga's name may set. */
+    settings: jsonSchema(settings),
+    defaults: settings.parse({}),
+  };
 }
 
 function mapValues<Value, Result>(record: Readonly<Record<string, Value>>, map: (value: Value) => Result) {

@@ -3,13 +3,14 @@ import { z } from "zod";
 import type { EventStore } from "../../core/event-store.ts";
 import { Fault } from "../../core/fault.ts";
 import type { RecordedEvent } from "../../core/message.ts";
+import { sagaCategory } from "../../core/saga-events.ts";
 import { isCategory, streamName } from "../../core/stream.ts";
 import type { EventsReply, HistoryReply } from "../../wire/replies.ts";
 import type { LoadedAggregate } from "../loader.ts";
-import { category, id, limit, position, time } from "./fields.ts";
+import { category, idOfStream, limit, position, time } from "./fields.ts";
 import { breathe, Page, type Query, query, unknownCategory } from "./query.ts";
 
-const historyBody = z.strictObject({ category, id, fromVersion: z.int().min(1).default(1), limit });
+const historyBody = z.strictObject({ category, id: idOfStream, fromVersion: z.int().min(1).default(1), limit });
 
 /** The log, and the actors by category. */
 export interface HistorySource {
@@ -22,7 +23,8 @@ export function historyQuery({ store, aggregates }: HistorySource): Query {
   return query("history", historyBody, (request): HistoryReply => {
     const stream = streamName(request.category, request.id);
     const isThere = isCategory(request.category) && store.head(stream).version > 0;
-    if (!isThere && !aggregates.has(request.category)) throw unknownCategory(request.category, aggregates);
+    const isKnown = request.category === sagaCategory || aggregates.has(request.category);
+    if (!isThere && !isKnown) throw unknownCategory(request.category, aggregates);
     if (!isThere) throw new Fault("NOT_FOUND", `${stream} has no events`, { stream });
     const page = new Page<RecordedEvent>(request.limit);
     for (const event of store.readStream(stream, { fromVersion: request.fromVersion, limit: request.limit + 1 })) {

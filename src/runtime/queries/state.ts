@@ -5,17 +5,20 @@ import type { EventStore } from "../../core/event-store.ts";
 import { Fault } from "../../core/fault.ts";
 import { foldEvent } from "../../core/history.ts";
 import type { RecordedEvent } from "../../core/message.ts";
+import { sagaCategory } from "../../core/saga-events.ts";
+import { foldSaga, type SagaSource } from "../../core/saga-history.ts";
 import { streamName } from "../../core/stream.ts";
 import type { StateReply } from "../../wire/replies.ts";
 import type { LoadedAggregate } from "../loader.ts";
+import type { LoadedSaga } from "../sagas/loaded-saga.ts";
 import { readSnapshot } from "../snapshots.ts";
-import { category, id, position, time, version } from "./fields.ts";
+import { category, idOfStream, position, time, version } from "./fields.ts";
 import { breathe, type Query, query, unknownCategory } from "./query.ts";
 
 const body = z
   .strictObject({
     category,
-    id,
+    id: idOfStream,
     atVersion: version.optional(),
     atPosition: position.optional(),
     atRecorded: time.optional(),
@@ -34,11 +37,16 @@ const sliceEvents = 2_000;
 export interface StateSource {
   readonly store: EventStore;
   readonly aggregates: ReadonlyMap<string, LoadedAggregate>;
+  readonly sagas: ReadonlyMap<string, LoadedSaga>;
+  /** Where the fold of a saga finds what its stream names. */
+  readonly source: (saga: LoadedSaga) => SagaSource;
 }
 
 /** Makes the query. */
-export function stateQuery({ store, aggregates }: StateSource): Query {
+export function stateQuery(options: StateSource): Query {
+  const { store, aggregates } = options;
   return query("state", body, async (request): Promise<StateReply> => {
+    if (request.category === sagaCategory) return sagaState(options, request);
     const actor = aggregates.get(request.category);
     if (actor === undefined) throw unknownCategory(request.category, aggregates);
     const stream = streamName(request.category, request.id);
@@ -56,6 +64,28 @@ export function stateQuery({ store, aggregates }: StateSource): Query {
       state: { value, context, status },
     };
   });
+}
+
+/** The state of a saga's instance, folded from its stream as its chart would take the same steps today. */
+function sagaState({ store, sagas, source }: StateSource, request: z.output<typeof body>): StateReply {
+  const stream = streamName(sagaCategory, request.id);
+  const loaded = [...sagas.values()].find(({ saga }) => request.id.startsWith(`${saga.name}-`));
+  if (loaded === undefined) throw new Fault("NOT_FOUND", `${stream} is of no saga that is there`, { stream });
+  if (request.atOccurred !== undefined) {
+    const message = "a saga's steps are in the order of the log: ask for atRecorded";
+    throw new Fault("INVALID_QUERY", message, { issues: [{ path: "atOccurred", message }] });
+  }
+  const events = [...store.readStream(stream, { toVersion: versionAt(store, stream, request) })];
+  const last = events.at(-1);
+  if (last === undefined) throw new Fault("NOT_FOUND", `${stream} has no events at that point`, { stream });
+  const folded = foldSaga(loaded.saga, events, source(loaded));
+  const { version, position, recordedAt } = last;
+  if (folded.outcome === "differs") {
+    const message = `${folded.type} at ${stream}@${folded.version} is not what the chart at hand does: ${folded.message}`;
+    throw new Fault("UNREADABLE_EVENT", message, { stream, version: folded.version, type: folded.type });
+  }
+  const { value = null, context = null, status = "active" } = folded.instance?.state ?? {};
+  return { stream, version, position, recordedAt, state: { value, context, status } };
 }
 
 interface Folded {

@@ -153,7 +153,7 @@ export function carryOver(loaded: LoadedSaga, id: string, row: InstanceRow, tool
   const stream = sagaStream(saga.name, id);
   let folded: ReturnType<typeof foldSaga>;
   try {
-    folded = foldSaga(saga, tools.store.readStream(stream), sourceOf(loaded, tools));
+    folded = foldSaga(saga, tools.store.readStream(stream), sagaSource(loaded, tools));
   } catch (error) {
     folded = { outcome: "differs", version: 0, type: "", message: (error as Error).message };
   }
@@ -175,7 +175,8 @@ export function carryOver(loaded: LoadedSaga, id: string, row: InstanceRow, tool
 /** What carrying over needs to read. */
 export type CarryTools = Pick<SagaTools, "store" | "policies" | "latest" | "clock">;
 
-function sourceOf(loaded: LoadedSaga, tools: CarryTools): SagaSource {
+/** Where a fold of a saga's stream finds the events and the settings that it names. */
+export function sagaSource(loaded: LoadedSaga, tools: CarryTools): SagaSource {
   return {
     eventAt: (position) => {
       for (const event of tools.store.readAll({ afterPosition: position - 1, limit: 1 })) return tools.latest(event);

@@ -2,7 +2,7 @@
  * One transaction of the sagas: events and timers become steps of instances, steps become commands, and all of it is
  * written together. A saga that cannot go on is set aside with its reason; it never holds up the others.
  */
-import type { Transaction } from "../../core/event-store.ts";
+import type { TableReader, Transaction } from "../../core/event-store.ts";
 import type { RecordedEvent } from "../../core/message.ts";
 import { SagaFault } from "../../core/saga-chart.ts";
 import { type SagaEvents, sagaStream } from "../../core/saga-events.ts";
@@ -85,15 +85,16 @@ export class Reaction {
     }
   }
 
-  /** How many run and how many are stuck, for health. */
-  #count({ loaded, stored, isEnded, stuck }: Instance): void {
+  /** For health. */
+  #count({ loaded, stored, isEnded, stuck, timers }: Instance): void {
     const status = isEnded ? undefined : stuck === undefined ? "running" : "stuck";
-    if (status === stored.status) return;
-    const key = ["saga", loaded.saga.name];
-    const counts = { ...noInstances, ...(this.#tx.get("checkpoints", key) as InstanceCounts | undefined) };
+    const moreTimers = (isEnded ? 0 : timers.size) - stored.timers.size;
+    if (status === stored.status && moreTimers === 0) return;
+    const counts = instanceCounts(this.#tx, loaded.saga.name);
     if (stored.status !== undefined) counts[stored.status] -= 1;
     if (status !== undefined) counts[status] += 1;
-    this.#tx.put("checkpoints", key, counts);
+    counts.timers += moreTimers;
+    this.#tx.put("checkpoints", ["saga", loaded.saga.name], counts);
   }
 
   /** What cannot be correlated gets an instance of its own, stuck from the start, so that it is seen. */
@@ -166,12 +167,19 @@ export class Reaction {
 export interface InstanceCounts {
   running: number;
   stuck: number;
+  /** Timers that are set. */
+  timers: number;
 }
 
 /** Begins the id of an instance that stands for an event of which nobody could say whom it concerns. */
 const uncorrelated = "~";
 
-const noInstances: InstanceCounts = { running: 0, stuck: 0 };
+/** How many instances of a saga are under way, and how many of them are stuck. */
+export function instanceCounts(reader: Pick<TableReader, "get">, name: string): InstanceCounts {
+  return { ...noInstances, ...(reader.get("checkpoints", ["saga", name]) as InstanceCounts | undefined) };
+}
+
+const noInstances: InstanceCounts = { running: 0, stuck: 0, timers: 0 };
 
 /** Recorded long after it occurred: an import, not something that has just happened. */
 function isHistory({ recordedAt, occurredAt }: RecordedEvent, { saga }: LoadedSaga): boolean {
