@@ -67,6 +67,7 @@ const basis = {
   parameters: jsonObject.optional(),
   /** Probability by label. */
   posterior: z.record(label, z.number().min(0).max(1)).optional(),
+  reason: text.optional(),
 };
 
 const castVotes = z.array(nested({ reviewer, label })).max(maxVotes);
@@ -130,15 +131,23 @@ export const review = {
     ExpireClaim: z.strictObject({ reviewer }),
     ExtendReview: z.strictObject(extension),
     /**
-     * By majority, unless it names another method: then the label is what that method found, and without a label the
-     * review is disputed. `votes` is checked against those that were cast.
+     * By majority, unless it names another method. The label by `one-coin` and `dawid-skene` follows from `parameters`
+     * and is computed as well, with the posterior; of any other method the label is what that method found, and without
+     * one the review is disputed. `votes` is checked against those that were cast.
      */
-    CloseReview: z.strictObject({
-      ...basis,
-      method: identifier.optional(),
-      label: label.optional(),
-      votes: countedVotes.optional(),
-    }),
+    CloseReview: z
+      .strictObject({
+        ...basis,
+        method: identifier.optional(),
+        label: label.optional(),
+        votes: countedVotes.optional(),
+        /** Whatever the label would be: it is not certain enough, or those who voted are not to be trusted. */
+        disputed: z.boolean().optional(),
+      })
+      .refine(({ disputed, label }) => disputed !== true || label === undefined, {
+        path: ["label"],
+        message: "a disputed review has no label",
+      }),
     AdjudicateReview: z.strictObject(verdict),
     AcceptLabel: z.strictObject(acceptance),
     FixLabel: z.strictObject(verdict),

@@ -208,13 +208,21 @@ export default defineAggregate({
 
     CloseReview: (state, { data }) => {
       const { context } = state;
-      const { method, label, votes, ...basis } = data;
+      const { parameters, reason } = data;
       const result = state.matches("voted") ? resultOf(context, data) : { method: "majority" };
       if ("outcome" in result) return result;
-      const found = { ...basis, method: result.method, votes: [...context.votes], ...context.about };
-      return result.label === undefined
+      const { method, label, posterior } = result;
+      const found = {
+        method,
+        ...(parameters !== undefined && { parameters }),
+        ...(posterior !== undefined && { posterior }),
+        ...(reason !== undefined && { reason }),
+        votes: [...context.votes],
+        ...context.about,
+      };
+      return label === undefined
         ? { type: "ReviewDisputed", data: found }
-        : { type: "ReviewConsensusReached", data: { ...found, label: result.label } };
+        : { type: "ReviewConsensusReached", data: { ...found, label } };
     },
 
     AdjudicateReview: ({ context }, { data }) => {

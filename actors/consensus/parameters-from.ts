@@ -18,11 +18,12 @@ const maxCharacters = 64 * 1024;
  */
 export function parametersFrom(
   { voters: rows }: Pick<QualityRows, "voters">,
-  { voters, options }: Ballot,
+  { voters, options: offered }: Ballot,
   settings: ConsensusSettings,
 ): Parameters {
   const { method, defaultAccuracy } = settings;
   if (method === "majority") return { method };
+  const options = [...new Set(offered)];
   const known = voters.flatMap((voter): [string, VoterRow][] => {
     const row = Object.hasOwn(rows, voter) ? rows[voter] : undefined;
     return row === undefined ? [] : [[voter, row]];

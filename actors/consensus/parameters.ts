@@ -16,23 +16,23 @@ const ofVoters = {
   defaultAccuracy: probability.optional(),
 };
 
-const majority = z.looseObject({ method: z.literal("majority") });
+const majority = z.object({ method: z.literal("majority") });
 
-const oneCoin = z.looseObject({
+const oneCoin = z.object({
   method: z.literal("one-coin"),
   ...ofVoters,
   /** By voter: how often they are right; if wrong, then in all ways alike. */
   accuracies: z.record(z.string(), probability),
 });
 
-const dawidSkene = z.looseObject({
+const dawidSkene = z.object({
   method: z.literal("dawid-skene"),
   ...ofVoters,
   /** By voter, true label and said label. */
   confusion: z.record(z.string(), z.record(z.string(), byLabel)),
 });
 
-/** Checks parameters that came from elsewhere. */
+/** Checks parameters that came from elsewhere, and leaves out what is none. */
 export const parametersSchema = z.discriminatedUnion("method", [majority, oneCoin, dawidSkene]);
 
 /** Of one method. */

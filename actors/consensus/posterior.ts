@@ -15,10 +15,10 @@ export const tolerance = 1e-9;
 
 /**
  * The probability of each option; of each label that was voted for where there are no options. The order of the votes
- * does not matter, to the last digit. A voter who is in no parameter, with no default either, says nothing.
+ * does not matter, to the last digit. Voters whom the parameters do not know, not even by a default, are taken to guess.
  */
 export function posterior(votes: readonly ItemVote[], options: readonly string[], parameters: Parameters): Posterior {
-  const labels = options.length > 0 ? options : [...new Set(votes.map(({ label }) => label))].sort();
+  const labels = options.length > 0 ? [...new Set(options)] : [...new Set(votes.map(({ label }) => label))].sort();
   if (parameters.method === "majority") return sharesOf(votes, labels);
   const sorted = [...votes].sort((a, b) => compare(a.voter, b.voter) || compare(a.label, b.label));
   const saying = parameters.method === "one-coin" ? oneCoin(parameters, labels) : dawidSkene(parameters, labels);
@@ -48,9 +48,9 @@ type Saying = (vote: ItemVote, truth: string) => number;
 
 function oneCoin({ accuracies, defaultAccuracy }: ParametersOf<"one-coin">, labels: readonly string[]): Saying {
   const wrongLabels = Math.max(labels.length - 1, 1);
+  const ofOthers = defaultAccuracy ?? 1 / labels.length;
   return ({ voter, label }, truth) => {
-    const accuracy = valueAt(accuracies, voter) ?? defaultAccuracy;
-    if (accuracy === undefined) return 1;
+    const accuracy = valueAt(accuracies, voter) ?? ofOthers;
     return label === truth ? accuracy : (1 - accuracy) / wrongLabels;
   };
 }
@@ -64,6 +64,13 @@ function dawidSkene({ confusion, defaultAccuracy }: ParametersOf<"dawid-skene">,
 }
 
 type ParametersOf<Method extends Parameters["method"]> = Extract<Parameters, { readonly method: Method }>;
+
+/** Those who voted and of whom the parameters know nothing. */
+export function votersUnknownTo(parameters: Parameters, votes: readonly ItemVote[]): readonly string[] {
+  if (parameters.method === "majority" || parameters.defaultAccuracy !== undefined) return [];
+  const known = parameters.method === "one-coin" ? parameters.accuracies : parameters.confusion;
+  return votes.map(({ voter }) => voter).filter((voter) => !Object.hasOwn(known, voter));
+}
 
 /** What an object has itself: labels and voters may be named like what every object has. */
 function valueAt<Value>(record: Readonly<Record<string, Value>>, name: string): Value | undefined {

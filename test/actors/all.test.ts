@@ -63,7 +63,7 @@ describe.each(aggregates)("%s", (name, aggregate) => {
         assert.deepEqual(persist(aggregate.machine, whole), persist(aggregate.machine, state));
         assert.deepEqual(persist(aggregate.machine, resumed), persist(aggregate.machine, state));
       }),
-      { seed: 20_260_101, numRuns: 300 },
+      { seed: 2, numRuns: 300 },
     );
     expect(decided.size).toBeGreaterThan((Object.keys(aggregate.schemas.events).length * 2) / 3);
   });

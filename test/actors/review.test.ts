@@ -214,7 +214,7 @@ describe("the keys by which readers group", () => {
     [inVote, { type: "SkipReview", data: { reviewer: "ada" } }, "ReviewSkipped"],
     [done, { type: "ExtendReview", data: { k: 2 } }, "ReviewExtended"],
     [done, close(), "ReviewConsensusReached"],
-    [done, close({ method: "one-coin" }), "ReviewDisputed"],
+    [done, close({ disputed: true }), "ReviewDisputed"],
     [[...done, disputed], { type: "AdjudicateReview", data: { reviewer: "bob", label: "dog" } }, "ReviewAdjudicated"],
     [[...done, consensus()], { type: "AcceptLabel", data: { reviewer: "bob" } }, "ReviewAccepted"],
     [[...done, consensus()], { type: "FixLabel", data: { reviewer: "bob", label: "dog" } }, "ReviewFixed"],
@@ -710,10 +710,87 @@ describe("closing", () => {
       .thenRejected("RESULT_DIFFERS");
   });
 
-  test("by another method records what that method found", () => {
+  const oneCoin = {
+    method: "one-coin",
+    parameters: { prior: { cat: 0.5, dog: 0.25, cow: 0.25 }, accuracies: { r0: 0.7, r1: 0.6 }, defaultAccuracy: 0.95 },
+  };
+  const confusion = (cat: number, dog: number) => ({ cat: { cat, dog: 1 - cat }, dog: { cat: 1 - dog, dog } });
+  const dawidSkene = {
+    method: "dawid-skene",
+    parameters: {
+      prior: { cat: 0.5, dog: 0.5 },
+      confusion: { r0: confusion(0.9, 0.2), r1: confusion(0.9, 0.2), r2: confusion(0.9, 0.8) },
+    },
+  };
+  const shares = (cat: number, dog: number, cow: number) => {
+    const sum = cat + dog + cow;
+    return { cat: cat / sum, dog: dog / sum, cow: cow / sum };
+  };
+
+  test.each([
+    [oneCoin, shares(0.5 * 0.7 * 0.6 * 0.025, 0.25 * 0.15 * 0.2 * 0.95, 0.25 * 0.15 * 0.2 * 0.025)],
+    [dawidSkene, shares(0.5 * 0.9 * 0.9 * 0.1, 0.5 * 0.8 * 0.8 * 0.8, 0)],
+  ])("by the parameters of %j is computed and not believed", (basis, posterior) => {
+    const { state, when } = ballot("cat", "cat", "dog");
+    const { outcome } = decide(state, close(basis));
+    assert(outcome.outcome === "accepted");
+    const closed = { ...basis, label: "dog", votes: votes("cat", "cat", "dog") };
+    expect(outcome.events).toMatchObject([{ type: "ReviewConsensusReached", data: closed }]);
+    const { posterior: found = {} } = outcome.events[0]?.data as Closing;
+    for (const animal of ["cat", "dog", "cow"] as const) expect(found[animal]).toBeCloseTo(posterior[animal], 7);
+    when(close({ ...basis, label: "dog", posterior: found })).then([
+      { type: "ReviewConsensusReached", data: { ...closed, posterior: found } },
+    ]);
+    when(close({ ...basis, label: "cat" })).thenRejected("RESULT_DIFFERS");
+    const other = { ...found, cat: (found.cat as number) + 1e-7 };
+    when(close({ ...basis, posterior: other })).thenRejected("RESULT_DIFFERS");
+    when(close({ ...basis, posterior: { dog: 1 } })).thenRejected("RESULT_DIFFERS");
+    const { label, ...undecided } = { ...closed, posterior: found, reason: "undecided" };
+    when(close({ ...basis, disputed: true, reason: "undecided" })).then([{ type: "ReviewDisputed", data: undecided }]);
+  });
+
+  test("by parameters under which two labels are as likely is disputed", () => {
+    const parameters = { accuracies: {}, defaultAccuracy: 0.8 };
+    const { when } = ballot("cat", "dog");
+    const state = when(close({ method: "one-coin", parameters })).then([
+      { type: "ReviewDisputed", data: { method: "one-coin", parameters, votes: votes("cat", "dog") } } as Event,
+    ]);
+    expect(state.value).toBe("disputed");
+    when(close({ method: "one-coin", parameters, label: "cat" })).thenRejected("RESULT_DIFFERS");
+  });
+
+  test.each<[string, Closing["parameters"], string]>([
+    ["one-coin", undefined, "PARAMETERS_MISSING"],
+    ["dawid-skene", undefined, "PARAMETERS_MISSING"],
+    ["one-coin", { accuracies: { r0: 0.9 } }, "PARAMETERS_MISSING"],
+    ["dawid-skene", { confusion: { r0: {} } }, "PARAMETERS_MISSING"],
+    ["one-coin", {}, "PARAMETERS_INVALID"],
+    ["one-coin", { accuracies: { r0: 1.5, r1: 0.9 } }, "PARAMETERS_INVALID"],
+    ["dawid-skene", { errorRates: {} }, "PARAMETERS_INVALID"],
+    ["one-coin", { ...dawidSkene.parameters, method: "dawid-skene" }, "PARAMETERS_INVALID"],
+    ["dawid-skene", { ...dawidSkene.parameters, method: "majority" }, "PARAMETERS_INVALID"],
+  ])("by %s with the parameters %j is refused", (method, parameters, reason) => {
+    ballot("cat", "dog")
+      .when(close({ method, ...(parameters !== undefined && { parameters }) }))
+      .thenRejected(reason);
+  });
+
+  test("may be disputed on purpose, whatever the votes would give", () => {
+    const state = ballot("cat", "cat")
+      .when(close({ disputed: true, reason: "low-agreement" }))
+      .then([
+        { type: "ReviewDisputed", data: { method: "majority", reason: "low-agreement", votes: votes("cat", "cat") } },
+      ]);
+    expect(state.value).toBe("disputed");
+    given(review, [open, ...voted("ada")])
+      .when(close({ disputed: true }))
+      .thenNotAllowed({ state: "voting" });
+  });
+
+  test("by a method that is not known here records what that method found", () => {
     const basis = {
-      method: "dawid-skene",
-      parameters: { errorRates: { r0: { cat: { cat: 0.9, dog: 0.1 } } } },
+      method: "experts-first",
+      parameters: { weights: { r2: 3 } },
       posterior: { cat: 0.2, dog: 0.7, cow: 0.1 },
     };
     ballot("cat", "cat", "dog")
@@ -730,14 +807,16 @@ describe("closing", () => {
 
   test("names only labels that are options or were voted for", () => {
     ballot("cat")
-      .when(close({ method: "one-coin", label: "emu" }))
+      .when(close({ ...oneCoin, label: "emu" }))
       .thenRejected("UNKNOWN_LABEL");
     ballot("cat")
       .when(close({ posterior: { emu: 0.5 } }))
       .thenRejected("UNKNOWN_LABEL");
     const freeText = given(review, [request({ k: 2 }), ...voted("ada", "a cat"), ...voted("bob", "a dog")]);
-    freeText.when(close({ method: "one-coin", label: "a cow" })).thenRejected("UNKNOWN_LABEL");
-    freeText.when(close({ method: "one-coin", label: "a dog" })).then([consensusBy("one-coin", "a dog")]);
+    freeText.when(close({ method: "experts-first", label: "a cow" })).thenRejected("UNKNOWN_LABEL");
+    freeText.when(close({ method: "experts-first", label: "a dog" })).then([consensusBy("experts-first", "a dog")]);
+    const parameters = { accuracies: { bob: 0.9 }, defaultAccuracy: 0.6 };
+    freeText.when(close({ method: "one-coin", parameters })).then([consensusBy("one-coin", "a dog")]);
   });
 
   test.each<[NonNullable<Closing["votes"]>, boolean]>([
@@ -967,6 +1046,7 @@ describe("fields", () => {
     ["a gold label that is no option", "RequestReview", { options: ["a"], gold: "b" }, "gold"],
     ["a subject without its id", "RequestReview", { subject: { category: "model" } }, "subject.id"],
     ["a due time without its offset", "RequestReview", { dueAt: "2026-01-01T00:00:00" }, "dueAt"],
+    ["a label of what is disputed on purpose", "CloseReview", { disputed: true, label: "cat" }, "label"],
     ["an empty option", "RequestReview", { options: [""] }, "options.0"],
     [
       "an excluded reviewer no object can hold",

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Parameters } from "../../actors/consensus/parameters.ts";
-import { type ItemVote, mostProbable, posterior } from "../../actors/consensus/posterior.ts";
+import { type ItemVote, mostProbable, posterior, votersUnknownTo } from "../../actors/consensus/posterior.ts";
 
 const says = (voter: string, label: string): ItemVote => ({ voter, label });
 const animals = ["cat", "dog", "cow"];
@@ -29,10 +29,13 @@ describe("by accuracies", () => {
     expect(found.cow).toBeCloseTo(cow / (cat + dog + cow), 12);
   });
 
-  test("of voters whom nothing is known of, and without a default, votes say nothing", () => {
+  test("of voters whom nothing is known of, and without a default, votes are guesses", () => {
     const parameters = { method: "one-coin", accuracies: { bob: 0.9 } } as const;
     expect(posterior(votes, ["cat", "dog"], parameters).dog).toBeCloseTo(0.9, 12);
     expect(posterior([says("constructor", "cat")], ["cat", "dog"], parameters)).toEqual({ cat: 0.5, dog: 0.5 });
+    expect(votersUnknownTo(parameters, votes)).toEqual(["ada", "eve"]);
+    expect(votersUnknownTo({ ...parameters, defaultAccuracy: 0.6 }, votes)).toEqual([]);
+    expect(votersUnknownTo({ method: "majority" }, votes)).toEqual([]);
   });
 });
 
@@ -55,6 +58,8 @@ describe("by confusion", () => {
       defaultAccuracy: 0.8,
     });
     expect(found.dog).toBeGreaterThan(0.999);
+    const guess = posterior([says("ada", "cat")], ["cat", "dog"], { method: "dawid-skene", confusion });
+    expect(guess.cat).toBeCloseTo(1 / 1.5, 12);
   });
 });
 
@@ -111,6 +116,11 @@ describe("whatever is known", () => {
         },
       ),
     );
+  });
+
+  test("an option that is listed twice is one", () => {
+    const parameters = { method: "one-coin", accuracies: {}, defaultAccuracy: 0.8 } as const;
+    expect(posterior(votes, ["cat", "dog", "cat"], parameters)).toEqual(posterior(votes, ["cat", "dog"], parameters));
   });
 
   test("nothing is so certain that other votes cannot outweigh it", () => {

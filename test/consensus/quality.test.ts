@@ -120,6 +120,8 @@ describe("parameters", () => {
       },
       defaultAccuracy: 0.75,
     });
+    const twice = { ...ballot, options: [...pets, ...pets] };
+    expect(parametersFrom(rows, twice, settings)).toEqual(parametersFrom(rows, ballot, settings));
     expect(parametersFrom(rows, ballot, { ...settings, method: "one-coin" })).toEqual({
       method: "one-coin",
       accuracies: { ada: 0.99, bob: 0.51 },
