@@ -2,7 +2,7 @@
 import type { Client, LogFilter, RecordedEvent } from "retrace";
 
 /** The events that match, in position order, up to `toPosition` (inclusive). */
-async function* readLog(client: Client, filter: LogFilter, toPosition: number): AsyncGenerator<RecordedEvent> {
+export async function* readLog(client: Client, filter: LogFilter, toPosition: number): AsyncGenerator<RecordedEvent> {
   let afterPosition: number | null = filter.afterPosition ?? 0;
   while (afterPosition !== null) {
     const page = await client.events({ ...filter, afterPosition, limit: 1000 });
