@@ -23,3 +23,18 @@ test("reads its sources no further than it is read itself", () => {
 
   expect(Array.from({ length: 10 }, () => merged.next().value)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
 });
+
+test("left early, it ends its sources, whatever they hold open", () => {
+  const ended: string[] = [];
+  function* source(name: string): Iterable<number> {
+    try {
+      for (let i = 1; ; i++) yield i;
+    } finally {
+      ended.push(name);
+    }
+  }
+  const [first] = mergeAscending([source("a"), source("b")]);
+
+  expect(first).toBe(1);
+  expect(ended).toEqual(["a", "b"]);
+});
