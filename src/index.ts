@@ -35,6 +35,16 @@ export { fold, foldEvent } from "./core/history.ts";
 export type { Actor, ChartEvent, Command, DomainEvent, Metadata, NewEvent, RecordedEvent } from "./core/message.ts";
 export { definePart, type Part, type PartDefinition, type PartStates, stateIn } from "./core/part.ts";
 export {
+  defineProjection,
+  type Projection,
+  type ProjectionDefinition,
+  type ProjectionHandler,
+  type ProjectionMode,
+  type RowHandler,
+  type Rows,
+  type RowsHandler,
+} from "./core/projection.ts";
+export {
   type Answer,
   ask,
   type Correlate,

@@ -10,6 +10,7 @@ import { knownReply, recordCommand } from "./command-records.ts";
 import type { LiveActor, LiveActors } from "./live-actors.ts";
 import type { LoadedAggregate } from "./loader.ts";
 import type { Log } from "./log.ts";
+import type { Projections } from "./projections/projections.ts";
 import { writeSnapshotWhenDue } from "./snapshots.ts";
 
 /** What came of one command: a reply to send, or a fault. */
@@ -20,6 +21,7 @@ export interface DeciderOptions {
   readonly store: EventStore;
   readonly actors: LiveActors;
   readonly aggregates: ReadonlyMap<string, LoadedAggregate>;
+  readonly projections: Projections;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -109,10 +111,13 @@ export class Decider {
     });
   }
 
-  /** Appends what has been decided. @throws when a head is not where the transaction has seen it. */
+  /** Appends what has been decided, and writes the rows that are to be read with it. @throws when a head is not where the transaction has seen it. */
   append(tx: Transaction, events: readonly NewEvent[]): readonly RecordedEvent[] {
     const result = this.#options.store.append(events, tx);
-    if (result.outcome === "appended") return result.events;
+    if (result.outcome === "appended") {
+      this.#options.projections.apply(tx, "sync", result.events);
+      return result.events;
+    }
     throw new Error(
       `the head of ${result.stream} moved from ${result.expected} to ${result.actual} inside a transaction`,
     );

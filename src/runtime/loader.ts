@@ -9,8 +9,10 @@ import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import type { Aggregate } from "../core/aggregate.ts";
 import { checkAggregate, checkCategories } from "../core/check-aggregate.ts";
+import { checkListensTo, checkProjection } from "../core/check-projection.ts";
 import { checkSaga, checkSagaNames } from "../core/check-saga.ts";
 import { StartRefused } from "../core/fault.ts";
+import type { Projection } from "../core/projection.ts";
 import type { Saga } from "../core/saga.ts";
 import { defaultExport, filesIn, nameOf } from "./actor-files.ts";
 import { descriptionOf } from "./fingerprint.ts";
@@ -27,10 +29,11 @@ export interface LoadedAggregate {
 export interface LoadedActors {
   readonly aggregates: ReadonlyMap<string, LoadedAggregate>;
   readonly sagas: ReadonlyMap<string, LoadedSaga>;
+  readonly projections: ReadonlyMap<string, Projection>;
 }
 
 /** What a program may have in hand instead of in files. */
-export type ActorDefinition = Aggregate | Saga;
+export type ActorDefinition = Aggregate | Saga | Projection;
 
 /** The actors that ship with Retrace: beside `src`, in the sources as in the build. */
 export const builtInActors = fileURLToPath(new URL("../../actors", import.meta.url));
@@ -45,8 +48,8 @@ const kinds = ["aggregates", "sagas", "projections", "verbs"];
 export async function loadActors(folders: readonly string[]): Promise<LoadedActors> {
   const problems: string[] = [];
   const aggregates = new Map<string, LoadedAggregate>();
-  const sagas = new Map<string, Saga>();
-  const sagaFiles = new Map<string, string>();
+  const sagas = new Map<string, Found<Saga>>();
+  const projections = new Map<string, Found<Projection>>();
   for (const folder of distinct(folders)) {
     if (!existsSync(folder)) {
       problems.push(`${folder}: there is no such folder`);
@@ -62,37 +65,71 @@ export async function loadActors(folders: readonly string[]): Promise<LoadedActo
       if (Array.isArray(loaded)) problems.push(...loaded.map((problem) => `${file}: ${problem}`));
       else aggregates.set(loaded.aggregate.category, loaded);
     }
-    for (const file of filesIn(join(folder, "sagas"))) {
-      const saga = await definedIn<Saga>(file, "saga");
-      if (typeof saga === "string") problems.push(`${file}: ${saga}`);
-      else sagas.set(saga.name, saga);
-      if (typeof saga !== "string") sagaFiles.set(saga.name, file);
-    }
+    problems.push(...(await findIn(join(folder, "sagas"), "saga", sagas)));
+    problems.push(...(await findIn(join(folder, "projections"), "projection", projections)));
   }
   problems.push(...checkCategories([...aggregates.keys()]));
-  problems.push(...checkSagas([...sagas.values()], aggregates, ({ name }) => sagaFiles.get(name) ?? name));
+  problems.push(...checkFollowers([...sagas.values()], [...projections.values()], aggregates));
   refuseOn(problems);
-  return { aggregates, sagas: loadedSagas([...sagas.values()]) };
+  return {
+    aggregates,
+    sagas: new Map([...sagas].map(([name, { actor }]) => [name, loadedSaga(actor)])),
+    projections: new Map([...projections].map(([name, { actor }]) => [name, actor])),
+  };
 }
 
-function checkSagas(
-  sagas: readonly Saga[],
+/** An actor, and what to call it where it has a problem. */
+interface Found<Actor> {
+  readonly actor: Actor;
+  readonly where: string;
+}
+
+async function findIn<Actor extends Saga | Projection>(
+  folder: string,
+  kind: Actor["kind"],
+  found: Map<string, Found<Actor>>,
+): Promise<string[]> {
+  const problems: string[] = [];
+  for (const file of filesIn(folder)) {
+    const actor = await definedIn<Actor>(file, kind);
+    if (typeof actor === "string") problems.push(`${file}: ${actor}`);
+    else found.set(actor.name, { actor, where: file });
+  }
+  return problems;
+}
+
+/** The rules of those who follow the log: what they listen to is known when all aggregates are. */
+function checkFollowers(
+  sagas: readonly Found<Saga>[],
+  projections: readonly Found<Projection>[],
   aggregates: ReadonlyMap<string, LoadedAggregate>,
-  where: (saga: Saga) => string,
 ): string[] {
   const known = new Set([...aggregates.values()].flatMap(({ aggregate }) => Object.keys(aggregate.eventSchemas)));
-  const problems = sagas.flatMap((saga) => checkSaga(saga, known).map((problem) => `${where(saga)}: ${problem}`));
-  return [...problems, ...checkSagaNames(sagas.map(({ name }) => name))];
+  return [
+    ...sagas.flatMap(({ actor, where }) => checked(where, () => checkSaga(actor, known))),
+    ...checkSagaNames(sagas.map(({ actor }) => actor.name)),
+    ...projections.flatMap(({ actor, where }) =>
+      checked(where, () => [...checkProjection(actor), ...checkListensTo(actor, known)]),
+    ),
+  ];
 }
 
-function loadedSagas(sagas: readonly Saga[]): ReadonlyMap<string, LoadedSaga> {
-  return new Map(sagas.map((saga) => [saga.name, loadedSaga(saga)]));
+/** What is not even built like what it says it is must not hide the problems of the others. */
+function checked(where: string, check: () => readonly string[]): string[] {
+  let problems: readonly string[];
+  try {
+    problems = check();
+  } catch (error) {
+    problems = [`cannot be checked: ${(error as Error).message}`];
+  }
+  return problems.map((problem) => `${where}: ${problem}`);
 }
 
 /** Takes actors that a program has in hand instead of in files. @throws StartRefused like `loadActors`. */
 export function takeActors(actors: readonly ActorDefinition[]): LoadedActors {
   const definitions = actors.filter((actor) => actor.kind === "aggregate");
   const sagas = actors.filter((actor) => actor.kind === "saga");
+  const projections = actors.filter((actor) => actor.kind === "projection");
   const problems = definitions.flatMap((aggregate) =>
     checkAggregate(aggregate).map((problem) => `${aggregate.category}: ${problem}`),
   );
@@ -103,8 +140,15 @@ export function takeActors(actors: readonly ActorDefinition[]): LoadedActors {
   const aggregates = new Map(
     definitions.map((aggregate) => [aggregate.category, { aggregate, fingerprint: fingerprintOf(aggregate, "") }]),
   );
-  refuseOn(checkSagas(sagas, aggregates, ({ name }) => `saga ${name}`));
-  return { aggregates, sagas: loadedSagas(sagas) };
+  const named = <Actor extends Saga | Projection>(actor: Actor): Found<Actor> => {
+    return { actor, where: `${actor.kind} ${actor.name}` };
+  };
+  refuseOn(checkFollowers(sagas.map(named), projections.map(named), aggregates));
+  return {
+    aggregates,
+    sagas: new Map(sagas.map((saga) => [saga.name, loadedSaga(saga)])),
+    projections: new Map(projections.map((projection) => [projection.name, projection])),
+  };
 }
 
 function distinct(folders: readonly string[]): string[] {

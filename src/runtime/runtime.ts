@@ -16,9 +16,11 @@ import { Lease } from "./lease.ts";
 import { LiveActors } from "./live-actors.ts";
 import { type ActorDefinition, type LoadedActors, takeActors } from "./loader.ts";
 import { type Log, openLog } from "./log.ts";
+import { Projections } from "./projections/projections.ts";
 import { catalogQuery } from "./queries/catalog.ts";
 import { eventsQuery, historyQuery } from "./queries/events.ts";
 import { healthQuery } from "./queries/health.ts";
+import { projectionQuery } from "./queries/projection.ts";
 import type { Query } from "./queries/query.ts";
 import { sagasQuery } from "./queries/sagas.ts";
 import { stateQuery } from "./queries/state.ts";
@@ -26,6 +28,7 @@ import { Relay, type RelayStatus, relayTarget } from "./relay.ts";
 import { Follower } from "./sagas/follower.ts";
 import { Policies } from "./sagas/policy-settings.ts";
 import { beginReacting, latestWith, listenersOf, prepareSagas, sagaSource } from "./sagas/prepare.ts";
+import { projectedTypes, rowsOf } from "./sagas/projected-rows.ts";
 import { Reactor, type ReactorOptions } from "./sagas/reactor.ts";
 import { Tick } from "./tick.ts";
 
@@ -73,9 +76,11 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     throw new StartRefused(`prefix "${prefix}" must be 1 to 32 of A-Z a-z 0-9 _ -`);
   }
   assertRoomForEvents(nats);
-  const { aggregates, sagas } = "aggregates" in options.actors ? options.actors : takeActors(options.actors);
+  const loaded = "aggregates" in options.actors ? options.actors : takeActors(options.actors);
+  const { aggregates, sagas } = loaded;
+  const projections = new Projections({ store, projections: loaded.projections, aggregates, clock, log });
   const actors = new LiveActors(store, options.maxLiveActors ?? 100_000);
-  const decider = new Decider({ store, actors, aggregates, clock, log });
+  const decider = new Decider({ store, actors, aggregates, projections, clock, log });
   const tick = new Tick({ store, decider, actors, aggregates, log, maxQueued: options.maxQueued ?? 20_000 });
 
   const streamOptions = { nats, name: eventStreamName(prefix), subjects: `${prefix}.evt.>`, storeId: store.id };
@@ -99,16 +104,17 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     log,
     requests: { prefix, schemas, now: clock.now, newId: clock.newId },
     latest: latestWith(aggregates),
-    rows: (_tx, { projection }) => {
-      throw new Error(`there is no projection ${projection}`);
-    },
-    project: () => {},
-    projected: new Set(),
+    rows: rowsOf(projections),
+    project: (tx, events) => projections.apply(tx, "async", events),
+    projected: projectedTypes(loaded.projections),
   };
   await beginReacting(store);
   await prepareSagas(reactorOptions);
   const reactor = new Reactor(reactorOptions);
-  const background = new Background({ store, stream, prefix, log, clock, reactor }, options.commandRecordDays ?? 30);
+  const background = new Background(
+    { store, stream, prefix, projections, log, clock, reactor },
+    options.commandRecordDays ?? 30,
+  );
   await background.start();
 
   const context = { nats, prefix, onBug, now: clock.now, newId: clock.newId };
@@ -119,11 +125,21 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   };
   const load = () => ({ queued: tick.queued, liveActors: actors.size });
   const queries = [
-    stateQuery({ store, aggregates, sagas, source: (loaded) => sagaSource(loaded, reactorOptions) }),
+    stateQuery({ store, aggregates, sagas, source: (saga) => sagaSource(saga, reactorOptions) }),
     historyQuery({ store, aggregates }),
     eventsQuery(store),
-    healthQuery({ store, clock, relay: () => background.relayStatus(), load, sagas, reactor, policies }),
-    catalogQuery(aggregates, sagas),
+    healthQuery({
+      store,
+      clock,
+      relay: () => background.relayStatus(),
+      load,
+      sagas,
+      reactor,
+      policies,
+      projections: () => projections.status(),
+    }),
+    catalogQuery(loaded),
+    projectionQuery({ store, projections }),
     sagasQuery({ store, sagas, clock }),
   ];
   const endpoints = [
@@ -132,7 +148,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     serveQueries({ ...context, answer: answerWith(queries, "UNKNOWN_QUERY") }),
     serveAdmin({
       ...context,
-      answer: answerWith([importEvents(store), ...helpSaga(reactor, sagas)], "UNKNOWN_COMMAND"),
+      answer: answerWith([importEvents(store, projections), ...helpSaga(reactor, sagas)], "UNKNOWN_COMMAND"),
     }),
   ];
   const service = serveService({
@@ -187,6 +203,7 @@ interface BackgroundOptions {
   readonly log: Log;
   readonly clock: Clock;
   readonly reactor: Reactor;
+  readonly projections: Projections;
 }
 
 /** The work beside the command path: done by the process that holds the lease. */
@@ -211,8 +228,10 @@ class Background {
         this.#relay = new Relay(this.#options);
         this.#follower = new Follower(this.#options);
         if (this.#isStarted) this.#run();
+        this.#options.projections.startBuilding();
       },
       onLost: () => {
+        void this.#options.projections.stop();
         void this.#relay?.close();
         void this.#follower?.close();
         this.#relay = undefined;
@@ -288,6 +307,7 @@ class Background {
   async stop(drainMs: number): Promise<boolean> {
     clearInterval(this.#sweep);
     await this.#follower?.close();
+    await this.#options.projections.stop();
     const relay = this.#relay;
     const isDrained = relay === undefined || (await relay.drain(this.#options.store.position(), drainMs));
     await relay?.close();

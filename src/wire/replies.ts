@@ -85,3 +85,15 @@ export interface SagasReply {
   readonly instances: readonly SagaInstance[];
   readonly next: readonly [saga: string, id: string] | null;
 }
+
+/** The reply to `projection`; `next` is the `cursor` of the next page. */
+export interface ProjectionReply {
+  readonly name: string;
+  /** Of the projection that made the rows: while a newer one is being built, that of before. */
+  readonly version: number;
+  /** All events up to here are in the rows. */
+  readonly position: number;
+  /** In the order of their keys, by code point. */
+  readonly rows: readonly { readonly key: string; readonly value: unknown }[];
+  readonly next: string | null;
+}

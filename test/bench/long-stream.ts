@@ -9,6 +9,7 @@ import { Decider } from "../../src/runtime/decider.ts";
 import { LiveActors } from "../../src/runtime/live-actors.ts";
 import { builtInActors, loadActors } from "../../src/runtime/loader.ts";
 import { openLog } from "../../src/runtime/log.ts";
+import { Projections } from "../../src/runtime/projections/projections.ts";
 import { snapshotEvery } from "../../src/runtime/snapshots.ts";
 import { Tick } from "../../src/runtime/tick.ts";
 import type { CommandRequest } from "../../src/wire/command-request.ts";
@@ -126,7 +127,8 @@ async function openBench(path: string): Promise<Bench> {
   const actors = new LiveActors(store, 100_000);
   const clock = systemClock();
   const log = openLog("silent");
-  const decider = new Decider({ store, actors, aggregates, clock, log });
+  const projections = new Projections({ store, projections: new Map(), aggregates, clock, log });
+  const decider = new Decider({ store, actors, aggregates, projections, clock, log });
   const tick = new Tick({ store, decider, actors, aggregates, log, maxQueued: 1_000 });
   let sent = 0;
 

@@ -92,6 +92,7 @@ const numbers: Readonly<Record<string, readonly [number: number, retryable: bool
   NOT_ALLOWED_IN_STATE: [422, false],
   REJECTED: [422, false],
   SHUTTING_DOWN: [503, true],
+  PROJECTION_BEHIND: [504, true],
 };
 
 /** Checks that a reply is the error `code` in every part that PROTOCOL.md names, and returns its details. */

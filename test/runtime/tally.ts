@@ -10,6 +10,7 @@ import { type CommandOutcome, Decider } from "../../src/runtime/decider.ts";
 import { LiveActors } from "../../src/runtime/live-actors.ts";
 import { type LoadedAggregate, takeActors } from "../../src/runtime/loader.ts";
 import { openLog } from "../../src/runtime/log.ts";
+import { Projections } from "../../src/runtime/projections/projections.ts";
 import { Tick, type TickOptions } from "../../src/runtime/tick.ts";
 import type { CommandRequest } from "../../src/wire/command-request.ts";
 
@@ -111,7 +112,8 @@ export function openTick(store: EventStore, settings: TickSettings = {}): TestTi
   const actors = new LiveActors(store, maxLiveActors);
   const aggregates = new Map([["tally", actor]]);
   const log = openLog("silent");
-  const decider = new Decider({ store, actors, aggregates, clock, log });
+  const projections = new Projections({ store, projections: new Map(), aggregates, clock, log });
+  const decider = new Decider({ store, actors, aggregates, projections, clock, log });
   const options: TickOptions = { store, decider, actors, aggregates, log, maxQueued };
   const tick = new Tick(options);
   return {

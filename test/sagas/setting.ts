@@ -5,8 +5,10 @@ import { Decider } from "../../src/runtime/decider.ts";
 import { LiveActors } from "../../src/runtime/live-actors.ts";
 import { type ActorDefinition, takeActors } from "../../src/runtime/loader.ts";
 import { openLog } from "../../src/runtime/log.ts";
+import { Projections } from "../../src/runtime/projections/projections.ts";
 import { Policies } from "../../src/runtime/sagas/policy-settings.ts";
 import { beginReacting, latestWith, listenersOf, prepareSagas } from "../../src/runtime/sagas/prepare.ts";
+import { projectedTypes, rowsOf } from "../../src/runtime/sagas/projected-rows.ts";
 import { Reactor, type ReactorOptions } from "../../src/runtime/sagas/reactor.ts";
 import type { ReadRows } from "../../src/runtime/sagas/tools.ts";
 import { Tick } from "../../src/runtime/tick.ts";
@@ -59,10 +61,12 @@ export interface SagaSetting {
 
 export async function openSagas(actors: readonly ActorDefinition[], given: SagaSettings = {}): Promise<SagaSetting> {
   const { store = openMemoryStore("sagas"), clock = testClock() } = given;
-  const { aggregates, sagas } = takeActors(actors);
+  const loaded = takeActors(actors);
+  const { aggregates, sagas } = loaded;
   const live = new LiveActors(store, 1_000);
   const log = openLog("silent");
-  const decider = new Decider({ store, actors: live, aggregates, clock, log });
+  const projections = new Projections({ store, projections: loaded.projections, aggregates, clock, log });
+  const decider = new Decider({ store, actors: live, aggregates, projections, clock, log });
   const schemas = new Map([...aggregates].map(([category, { aggregate }]) => [category, aggregate.schemas]));
   const requests = { prefix: "retrace", schemas, now: clock.now, newId: clock.newId };
   const options: ReactorOptions = {
@@ -77,9 +81,9 @@ export async function openSagas(actors: readonly ActorDefinition[], given: SagaS
     log,
     requests,
     latest: latestWith(aggregates),
-    rows: given.rows ?? (() => []),
-    project: () => {},
-    projected: new Set(),
+    rows: given.rows ?? rowsOf(projections),
+    project: (tx, events) => projections.apply(tx, "async", events),
+    projected: projectedTypes(loaded.projections),
   };
   await beginReacting(store);
   await prepareSagas(options);

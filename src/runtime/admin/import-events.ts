@@ -2,8 +2,9 @@
 import { z } from "zod";
 import type { EventStore, Transaction } from "../../core/event-store.ts";
 import { Fault } from "../../core/fault.ts";
-import type { NewEvent } from "../../core/message.ts";
+import type { NewEvent, RecordedEvent } from "../../core/message.ts";
 import { isCategory, isStreamId } from "../../core/stream.ts";
+import type { Projections } from "../projections/projections.ts";
 import { type Query, query } from "../queries/query.ts";
 
 /** As stored: UTC with milliseconds, so that it comes back as the same text. */
@@ -51,17 +52,20 @@ export interface ImportEventsReply {
  * Appends events with the ids, positions, versions and times they had: all of a request, or none.
  * Refused with REJECTED: LOG_ENDS_ELSEWHERE, NOT_AN_EXPORT.
  */
-export function importEvents(store: EventStore): Query {
-  return query("import-events", body, (request) => store.withTransaction((tx) => append(store, tx, request)), {
-    invalid: "INVALID_COMMAND",
-  });
+export function importEvents(store: EventStore, projections: Projections): Query {
+  const answer = (request: z.output<typeof body>): Promise<ImportEventsReply> =>
+    store.withTransaction((tx) => {
+      projections.apply(tx, "sync", append(store, tx, request));
+      return { position: store.position() };
+    });
+  return query("import-events", body, answer, { invalid: "INVALID_COMMAND" });
 }
 
 function append(
   store: EventStore,
   tx: Transaction,
   { afterPosition, events }: z.output<typeof body>,
-): ImportEventsReply {
+): readonly RecordedEvent[] {
   const position = store.position();
   if (position !== afterPosition) throw endsElsewhere(position, afterPosition);
   const [last] = position === 0 ? [] : store.readAll({ afterPosition: position - 1, limit: 1 });
@@ -71,7 +75,7 @@ function append(
     before = event;
   }
   const appended = store.append(events.map(newEvent), tx);
-  if (appended.outcome === "appended") return { position: store.position() };
+  if (appended.outcome === "appended") return appended.events;
   const { stream, expected, actual } = appended;
   throw notAnExport(`${stream} goes on with version ${expected + 1} where it has ${actual}`, { stream });
 }

@@ -5,7 +5,7 @@ import { isObject, type JsonSchema } from "./json-schema.ts";
 import { portablePattern } from "./portable-pattern.ts";
 
 /** Reads the contracts off the actors' schemas. Those of events are at the version that is written. */
-export function contractsOf({ aggregates }: LoadedActors): Contracts {
+export function contractsOf({ aggregates }: Pick<LoadedActors, "aggregates">): Contracts {
   return Object.fromEntries(
     [...aggregates].map(([category, { aggregate }]) => [
       category,

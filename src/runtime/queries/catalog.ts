@@ -1,15 +1,11 @@
 /** The query `catalog`: everything this runtime knows, with schemas, so that a client needs no documentation. */
 import { z } from "zod";
 import type { Saga } from "../../core/saga.ts";
-import { jsonSchema, type LoadedAggregate } from "../loader.ts";
-import type { LoadedSaga } from "../sagas/loaded-saga.ts";
+import { jsonSchema, type LoadedActors } from "../loader.ts";
 import { type Query, query } from "./query.ts";
 
 /** Makes the query; the answer never changes while a runtime lives. */
-export function catalogQuery(
-  aggregates: ReadonlyMap<string, LoadedAggregate>,
-  loadedSagas: ReadonlyMap<string, LoadedSaga>,
-): Query {
+export function catalogQuery({ aggregates, sagas: loadedSagas, projections: rows }: LoadedActors): Query {
   const categories = Object.fromEntries(
     [...aggregates].map(([category, { aggregate }]) => [
       category,
@@ -20,7 +16,10 @@ export function catalogQuery(
     ]),
   );
   const sagas = Object.fromEntries([...loadedSagas].map(([name, { saga }]) => [name, describeSaga(saga)]));
-  return query("catalog", z.strictObject({}), () => ({ categories, sagas, projections: {} }));
+  const projections = Object.fromEntries(
+    [...rows].map(([name, { version, mode, description }]) => [name, { version, mode, description }]),
+  );
+  return query("catalog", z.strictObject({}), () => ({ categories, sagas, projections }));
 }
 
 function describeSaga({ version, description, correlate, startedBy, settings }: Saga) {

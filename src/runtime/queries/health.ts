@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { EventStore } from "../../core/event-store.ts";
 import type { Clock } from "../clock.ts";
+import type { ProjectionStatus } from "../projections/projections.ts";
 import type { RelayStatus } from "../relay.ts";
 import type { LoadedSaga } from "../sagas/loaded-saga.ts";
 import type { Policies } from "../sagas/policy-settings.ts";
@@ -14,6 +15,7 @@ export interface HealthSource {
   readonly store: EventStore;
   readonly clock: Clock;
   readonly relay: () => Promise<RelayStatus>;
+  readonly projections: () => readonly ProjectionStatus[];
   /** Commands waiting, actors in memory. */
   readonly load: () => { readonly queued: number; readonly liveActors: number };
   readonly sagas: ReadonlyMap<string, LoadedSaga>;
@@ -23,16 +25,18 @@ export interface HealthSource {
 
 /** Makes the query. */
 export function healthQuery(source: HealthSource): Query {
-  const { store, clock, relay, load } = source;
+  const { store, clock, relay, projections, load } = source;
   return query("health", z.strictObject({}), async () => {
     const relayStatus = await relay();
     const position = store.position();
+    const projectionStatus = projections();
+    const isWell = relayStatus.status === "relaying" && projectionStatus.every(({ parked }) => parked === 0);
     const lagEvents = Math.max(0, position - relayStatus.position);
     return {
-      status: relayStatus.status === "relaying" ? "ok" : "degraded",
+      status: isWell ? "ok" : "degraded",
       position,
       relay: { ...relayStatus, lagEvents, lagMs: lagEvents === 0 ? 0 : ageMs(store, clock, relayStatus.position) },
-      projections: [],
+      projections: projectionStatus,
       sagas: sagaHealth(source),
       timers: timerHealth(source),
       store: { id: store.id, ...store.size() },

@@ -168,7 +168,7 @@ describe("reading", () => {
 
 test("a command that a schema takes is taken by its contract", async () => {
   const { aggregates } = await loadActors([builtInActors]);
-  const contracts = contractsOf({ aggregates, sagas: new Map() });
+  const contracts = contractsOf({ aggregates });
   for (const [category, { aggregate }] of aggregates) {
     for (const [type, schema] of Object.entries(aggregate.schemas.commands)) {
       const contract = z.fromJSONSchema(contracts[category]?.commands[type] as Parameters<typeof z.fromJSONSchema>[0]);

@@ -1,0 +1,107 @@
+/**
+ * Which generations of a projection's rows there are, as the store keeps it. A projection is built as a generation of
+ * its own and becomes the live one in a single write, so nobody ever reads a half of one.
+ */
+import type { Key, TableReader, Transaction } from "../../core/event-store.ts";
+import type { Projection, ProjectionMode } from "../../core/projection.ts";
+
+/** What the rows of a generation were made by. */
+export interface Made {
+  /** From 1, never used twice for a name. */
+  readonly generation: number;
+  /** Of the projection. */
+  readonly version: number;
+  readonly mode: ProjectionMode;
+}
+
+/** The generation that is read. */
+export interface LiveGeneration extends Made {
+  /**
+   * Events after this position were not applied, because a process appended them that does not have the projection in
+   * this version. Undefined as long as none is missing.
+   */
+  readonly frozenAt?: number;
+}
+
+/** A generation on its way. */
+export interface BuildingGeneration extends Made {
+  /** All events up to here are in its rows. */
+  readonly position: number;
+  /** Who builds it: whoever takes a build over puts a new id, and the one before finds out. */
+  readonly builder: string;
+}
+
+/** All there is of one projection. */
+export interface Generations {
+  readonly live?: LiveGeneration;
+  readonly building?: BuildingGeneration;
+  /** The highest generation ever begun. */
+  readonly last: number;
+}
+
+/** The last position that the follower of the log has committed: up to here async projections are. */
+export const followerCheckpoint: Key = ["react"];
+
+/** Changes whenever any generation does, so that what is known of them can be kept meanwhile. */
+const epochKey: Key = ["projections"];
+const place = "projection";
+
+/** Compared only: a new text with every change. */
+export function readEpoch(reader: TableReader): unknown {
+  return reader.get("checkpoints", epochKey);
+}
+
+/** Of one projection; undefined where none was ever begun. */
+export function readGenerations(reader: TableReader, name: string): Generations | undefined {
+  return reader.get("checkpoints", [place, name]) as Generations | undefined;
+}
+
+/** Of all projections that the store knows, also those that are not defined any more. */
+export function readAllGenerations(reader: TableReader): Map<string, Generations> {
+  const all = new Map<string, Generations>();
+  for (const { key, value } of reader.scan("checkpoints", { prefix: [place] })) {
+    all.set(key[1] as string, value as Generations);
+  }
+  return all;
+}
+
+/** Writes those of one projection; `epoch` is a new id. */
+export function writeGenerations(tx: Transaction, name: string, changed: Generations, epoch: string): void {
+  tx.put("checkpoints", [place, name], changed);
+  tx.put("checkpoints", epochKey, epoch);
+}
+
+/** Whether the rows were made by this projection in this version. */
+export function isMadeBy(made: Made | undefined, projection: Projection | undefined): boolean {
+  return made !== undefined && made.version === projection?.version && made.mode === projection.mode;
+}
+
+/** Whether the live rows are what this projection would make, none missing. */
+export function isUpToDate({ live }: Generations, projection: Projection | undefined): boolean {
+  return isMadeBy(live, projection) && live?.frozenAt === undefined;
+}
+
+/** What is behind the follower, in position order; 0 when it has not begun. */
+export function followerPosition(reader: TableReader): number {
+  return (reader.get("checkpoints", followerCheckpoint) as number | undefined) ?? 0;
+}
+
+/** Everything of a generation lies under this key of the table `rows`. */
+export function generationKey(name: string, generation: number): Key {
+  return [name, generation];
+}
+
+/** Where a row lies. */
+export function rowKey(name: string, generation: number, key: string): Key {
+  return [name, generation, "row", key];
+}
+
+/** Where an event lies that its handler could not take. */
+export function parkedKey(name: string, generation: number, position: number): Key {
+  return [name, generation, "parked", position];
+}
+
+/** Where the number of those is kept. */
+export function parkedCountKey(name: string, generation: number): Key {
+  return [name, generation, "parked-count"];
+}
