@@ -1,9 +1,16 @@
 /** Rows of text in columns, for people. */
 
-/** The rows with their columns aligned: the first to the left, the others to the right. */
+/** The rows, the first of them the header, with their columns aligned: figures to the right, texts to the left. */
 export function table(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length)));
+  const [header = [], ...body] = rows;
+  const columns = header.map((_, i) => ({
+    width: Math.max(...rows.map((row) => (row[i] ?? "").length)),
+    hasFigures: body.every((row) => /^(?:\d|-$)/.test(row[i] ?? "")),
+  }));
   const line = (row: readonly string[]): string =>
-    widths.map((width, i) => (i === 0 ? (row[i] ?? "").padEnd(width) : (row[i] ?? "").padStart(width))).join("  ");
-  return rows.map((row) => line(row).trimEnd()).join("\n");
+    columns
+      .map(({ width, hasFigures }, i) => (hasFigures ? (row[i] ?? "").padStart(width) : (row[i] ?? "").padEnd(width)))
+      .join("  ")
+      .trimEnd();
+  return rows.map(line).join("\n");
 }

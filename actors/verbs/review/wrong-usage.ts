@@ -1,18 +1,23 @@
-/** What is wrong with a command line of `retrace review`. */
+/** How an action of `retrace review` ends when it comes to nothing. */
 import type { VerbTools } from "retrace";
 
-/** A sentence for the user; the status is 2. */
+/** What is wrong with the command line, in a sentence; the status is 2. */
 export class WrongUsage extends Error {
   override readonly name = "WrongUsage";
 }
 
-/** Runs the action of a verb, and tells of wrong usage. */
+/** Why it cannot be done now, in a sentence; the status is 1. */
+export class NotPossible extends Error {
+  override readonly name = "NotPossible";
+}
+
+/** Runs the action of a verb, and tells why it came to nothing. */
 export async function withUsage(tools: VerbTools, action: () => Promise<void>): Promise<void> {
   try {
     await action();
   } catch (error) {
-    if (!(error instanceof WrongUsage)) throw error;
+    if (!(error instanceof WrongUsage) && !(error instanceof NotPossible)) throw error;
     console.error(`error: ${error.message}`);
-    tools.exitCode(2);
+    tools.exitCode(error instanceof WrongUsage ? 2 : 1);
   }
 }
