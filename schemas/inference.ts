@@ -1,6 +1,6 @@
 /** What the commands and events of an inference carry. */
 import { z } from "zod";
-import { count, identifier, imported, json, jsonObject, key, nested, ratingScale, reference, text } from "./fields.ts";
+import { count, identifier, imported, json, jsonObject, key, nested, ratingScale, reference, streamId, text } from "./fields.ts";
 
 /** By what readers group inferences: each event from the request on carries what is known of it. */
 const session = {
@@ -58,6 +58,8 @@ const flag = {
   rule: json.optional(),
   /** The rule with the value of each of its terms. */
   evaluated: json.optional(),
+  /** The review that it is sent to; absent: one of its own. */
+  reviewId: streamId.optional(),
 };
 
 const label = { label: json, reviewId: identifier.optional(), ...imported };
@@ -90,7 +92,8 @@ export const inference = {
     QueryReceived: z.looseObject(query),
     ContextRetrieved: z.looseObject(retrieval),
     InferenceRequested: z.looseObject(request),
-    InferenceCompleted: z.looseObject({ ...completion, ...grouping }),
+    /** With the features of its request, so that rules can look at them. */
+    InferenceCompleted: z.looseObject({ ...completion, inputFeatures: jsonObject.optional(), ...grouping }),
     ModelPredictionLowConfidenceFlagged: z.looseObject({ ...flag, ...grouping }),
     HumanLabelApplied: z.looseObject({
       ...label,

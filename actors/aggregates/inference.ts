@@ -16,6 +16,8 @@ type Grouping = Pick<
 
 interface Inference extends Imported {
   readonly grouping: Grouping;
+  /** Until it is completed. */
+  readonly inputFeatures?: Readonly<Record<string, unknown>> | undefined;
   readonly confidence?: number;
   /** The label in the output, or the output itself where it is one. */
   readonly predicted?: unknown;
@@ -27,13 +29,15 @@ const machine = setup({
     group: assign(({ context, event }) => {
       assertEvent(event, ["QueryReceived", "InferenceRequested"]);
       const grouping = { ...context.grouping, ...groupingIn(event.data) };
-      return { grouping, ...afterImport(context, event.data as FromFile) };
+      const inputFeatures = event.type === "InferenceRequested" ? event.data.inputFeatures : undefined;
+      return { grouping, inputFeatures, ...afterImport(context, event.data as FromFile) };
     }),
     complete: assign(({ context, event }) => {
       assertEvent(event, "InferenceCompleted");
       const { confidence, output } = event.data;
       return {
         grouping: { ...context.grouping, ...groupingIn(event.data) },
+        inputFeatures: undefined,
         ...(confidence !== undefined && { confidence }),
         ...(output !== undefined && { predicted: labelIn(output) }),
         ...afterImport(context, event.data),
@@ -119,9 +123,9 @@ export default defineAggregate({
       data: { ...context.grouping, ...data },
     })),
 
-    CompleteInference: onceImported(({ context }, { data }) => ({
+    CompleteInference: onceImported(({ context: { grouping, inputFeatures } }, { data }) => ({
       type: "InferenceCompleted",
-      data: { ...context.grouping, ...data },
+      data: { ...(inputFeatures !== undefined && { inputFeatures }), ...grouping, ...data },
     })),
 
     RecordInference: onceImported(({ context }, { data }) => {
@@ -179,16 +183,17 @@ function groupingIn(data: Grouping): Grouping {
 }
 
 type Recorded = Omit<CommandData<typeof inference, "RecordInference">, "label">;
-type Completion = Pick<Recorded, "output" | "confidence" | "scores" | "tokensUsed" | "latencyMs">;
+type Completion = Pick<Recorded, "inputFeatures" | "output" | "confidence" | "scores" | "tokensUsed" | "latencyMs">;
 type Line = Pick<Recorded, "sourceLine" | "sourcePart">;
 
 /** What of an inference belongs to its request, and what to its completion. Each names the line it comes from. */
 function split(made: Recorded): { readonly request: Recorded; readonly completion: Completion; readonly line: Line } {
   const { output, confidence, scores, tokensUsed, latencyMs, ...request } = made;
-  const { sourceLine, sourcePart } = request;
+  const { sourceLine, sourcePart, inputFeatures } = request;
   return {
     request,
     completion: {
+      ...(inputFeatures !== undefined && { inputFeatures }),
       ...(output !== undefined && { output }),
       ...(confidence !== undefined && { confidence }),
       ...(scores !== undefined && { scores }),

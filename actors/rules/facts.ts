@@ -16,14 +16,15 @@ export interface Facts {
   readonly inputFeatures?: unknown;
 }
 
-/** The facts of an inference, from its completion and its request where that is at hand. */
+/** The facts of an inference, from its completion. Completions of old logs are without the features of their request. */
 export function factsOf(
   id: string,
   completed: EventData<typeof inference, "InferenceCompleted">,
   requested: Pick<EventData<typeof inference, "InferenceRequested">, "inputFeatures"> = {},
 ): Facts {
   const { output, confidence, scores, userSegment, modelId, modelVersion } = completed;
-  return { id, output, confidence, scores, userSegment, modelId, modelVersion, inputFeatures: requested.inputFeatures };
+  const { inputFeatures = requested.inputFeatures } = completed;
+  return { id, output, confidence, scores, userSegment, modelId, modelVersion, inputFeatures };
 }
 
 /** The value at a path with dots, like `scores.spam`; undefined where there is none, and for null. */

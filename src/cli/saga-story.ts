@@ -48,7 +48,7 @@ function sentence(event: SagaStreamEvent): string {
     }
     case "SagaAnswered": {
       const { question, rows, position } = event.data;
-      const asked = question.key ?? `${question.prefix ?? ""}*`;
+      const asked = question.keys?.join(", ") ?? `${question.prefix ?? ""}*`;
       const found = `${rows.length} ${rows.length === 1 ? "row" : "rows"} as of position ${position}`;
       return `${question.projection} answered for ${asked}: ${found}${move(event.data)}`;
     }

@@ -72,7 +72,7 @@ export interface Answer {
   readonly question: Question;
   /** Of the log: the rows hold what had happened by then. */
   readonly position: number;
-  /** In key order; at most one for a question by key. */
+  /** In key order, or in that of the keys asked for; those that are not there are left out. */
   readonly rows: readonly { readonly key: string; readonly value: unknown }[];
 }
 
@@ -87,10 +87,10 @@ export interface SagaCommand {
   readonly data?: unknown;
 }
 
-/** What a saga asks a projection: one row by its key, or the first rows whose keys begin with a prefix. */
+/** What a saga asks a projection: rows by their keys, or the first rows whose keys begin with a prefix. */
 export interface Question {
   readonly projection: string;
-  readonly key?: string;
+  readonly keys?: readonly string[];
   readonly prefix?: string;
   /** Of rows, with a prefix. Default: 100. */
   readonly limit?: number;
@@ -135,12 +135,19 @@ type Sent = Omit<SagaCommand, "category">;
 /** Asks a projection; the answer comes as `SagaAnswered`, from the rows as of the saga's own position in the log. */
 export function ask<Context extends MachineContext, Event extends EventObject>(
   projection: string,
-  make: (args: EffectArgs<Context, Event>) => Omit<Question, "projection"> | undefined,
+  make: (args: EffectArgs<Context, Event>) => Omit<Question, "projection"> | OneKey | undefined,
 ): EffectAction<Context, Event> {
   return effect<Context, Event>((args) => {
-    const question = make(args);
-    return question === undefined ? [] : [{ type: askType, params: { projection, ...question } }];
+    const wanted = make(args);
+    if (wanted === undefined) return [];
+    const question = "key" in wanted ? { keys: [wanted.key] } : wanted;
+    return [{ type: askType, params: { projection, ...question } }];
   });
+}
+
+/** A question for one row. */
+interface OneKey {
+  readonly key: string;
 }
 
 interface CustomAction {

@@ -93,7 +93,10 @@ async function findIn<Actor extends Saga | Projection>(
   for (const file of filesIn(folder)) {
     const actor = await definedIn<Actor>(file, kind);
     if (typeof actor === "string") problems.push(`${file}: ${actor}`);
-    else found.set(actor.name, { actor, where: file });
+    else {
+      if (actor.name !== nameOf(file)) problems.push(`${file}: ${misnamed("name", actor.name, file)}`);
+      found.set(actor.name, { actor, where: file });
+    }
   }
   return problems;
 }
@@ -108,9 +111,8 @@ function checkFollowers(
   return [
     ...sagas.flatMap(({ actor, where }) => checked(where, () => checkSaga(actor, known))),
     ...checkSagaNames(sagas.map(({ actor }) => actor.name)),
-    ...projections.flatMap(({ actor, where }) =>
-      checked(where, () => [...checkProjection(actor), ...checkListensTo(actor, known)]),
-    ),
+    ...projections.flatMap(({ actor, where }) => checked(where, () => checkProjection(actor))),
+    ...projections.flatMap(({ actor, where }) => checked(where, () => checkListensTo(actor, known))),
   ];
 }
 
@@ -168,8 +170,12 @@ function withHint(problem: string): string {
   return isNotInstalled ? `${problem}\ninstall it beside your actors: npm install retrace xstate zod` : problem;
 }
 
-/** The default export of a file, made by `define<Kind>` under the name of the file; or what is wrong with it. */
-async function definedIn<Actor extends { readonly kind: string; readonly name?: string; readonly category?: string }>(
+function misnamed(what: string, name: string, file: string): string {
+  return `${what} ${name} is not the name of the file, ${nameOf(file)}`;
+}
+
+/** The default export of a file, made by `define<Kind>`; or what is wrong with it. */
+async function definedIn<Actor extends { readonly kind: string }>(
   file: string,
   kind: Actor["kind"],
 ): Promise<Actor | string> {
@@ -179,16 +185,14 @@ async function definedIn<Actor extends { readonly kind: string; readonly name?: 
     const article = /^[aeiou]/.test(kind) ? "an" : "a";
     return `the default export is not ${article} ${kind} made by define${kind[0]?.toUpperCase()}${kind.slice(1)}`;
   }
-  const actor = value as Actor;
-  if (actor.name === undefined || actor.name === nameOf(file)) return actor;
-  return `name ${actor.name} is not the name of the file, ${nameOf(file)}`;
+  return value as Actor;
 }
 
 async function loadAggregate(file: string, code: string): Promise<LoadedAggregate | string[]> {
   const aggregate = await definedIn<Aggregate>(file, "aggregate");
   if (typeof aggregate === "string") return [aggregate];
   const isNamed = aggregate.category === nameOf(file);
-  const problems = isNamed ? [] : [`category ${aggregate.category} is not the name of the file, ${nameOf(file)}`];
+  const problems = isNamed ? [] : [misnamed("category", aggregate.category, file)];
   try {
     problems.push(...checkAggregate(aggregate));
     return problems.length > 0 ? problems : { aggregate, fingerprint: fingerprintOf(aggregate, code) };

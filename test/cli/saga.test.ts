@@ -152,7 +152,9 @@ test("a stuck saga is listed with its reason, and retry, skip and resolve help i
     state: "stamping",
     stuck: { reason: "INTERNAL", at: "the command Stamp to parcel-bug1", waiting: 0 },
   });
-  expect(await client.query("health")).toMatchObject({ sagas: [{ name: "delivery", stuck: 1 }] });
+  expect(await client.query("health")).toMatchObject({
+    sagas: expect.arrayContaining([expect.objectContaining({ name: "delivery", stuck: 1 })]),
+  });
   const retried = await saga("retry", "delivery", "bug1", "--by", "ada", "--reason", "once more");
   expect(retried).toMatchObject({ code: 1, stdout: "delivery bug1 is stuck in stamping\n" });
   const skipped = await saga("skip", "delivery", "bug1", "--by", "ada");

@@ -15,6 +15,8 @@ export interface FollowerOptions {
 
 const minBackoffMs = 50;
 const maxBackoffMs = 2_000;
+/** Events that concern nobody move the checkpoint only when there is time for it. */
+const saveAfterMs = 50;
 /** A clock that is set forward is noticed within this time. */
 const maxSleepMs = 1_000;
 
@@ -23,6 +25,7 @@ export class Follower {
   readonly #options: FollowerOptions;
   #subscription: Subscription | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #save: NodeJS.Timeout | undefined;
   #isOpen = true;
   /** The work at hand: one thing at a time. */
   #work: Promise<unknown> = Promise.resolve();
@@ -50,6 +53,7 @@ export class Follower {
               await reactor.react(events);
               backoffMs = minBackoffMs;
               this.#sleep();
+              this.#saveSoon();
             }),
           reactor.position,
         );
@@ -87,6 +91,19 @@ export class Follower {
     this.#timer.unref();
   }
 
+  /** Others see from the checkpoint how far the sagas and the projections are. */
+  #saveSoon(): void {
+    this.#save ??= setTimeout(() => {
+      this.#save = undefined;
+      this.exclusive(() => this.#options.reactor.save()).catch((error: unknown) => {
+        this.#options.log.warn(
+          { err: error },
+          "the checkpoint of the sagas could not be saved; saved with the next event",
+        );
+      });
+    }, saveAfterMs).unref();
+  }
+
   async #wake(): Promise<void> {
     try {
       await this.exclusive(() => this.#fireDue());
@@ -102,6 +119,7 @@ export class Follower {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     clearTimeout(this.#timer);
+    clearTimeout(this.#save);
     await this.#subscription?.close();
     await this.#running;
     await this.exclusive(() => this.#options.reactor.save()).catch(() => {});

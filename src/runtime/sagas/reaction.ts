@@ -111,7 +111,7 @@ export class Reaction {
 
   #correlated(loaded: LoadedSaga, stored: RecordedEvent): readonly string[] {
     const { settings } = this.#tools.policies.current(loaded.saga);
-    const read = (projection: string, key: string): unknown => this.steps.rows({ projection, key })[0]?.value;
+    const read = (projection: string, key: string): unknown => this.steps.rows({ projection, keys: [key] })[0]?.value;
     const event = this.#tools.latest(stored) as RecordedEvent<string, never>;
     const ids = [loaded.saga.correlate[stored.type]?.(event, { settings, read }) ?? []].flat();
     const wrong = ids.find((id) => !isStreamId(id));

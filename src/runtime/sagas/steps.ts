@@ -3,7 +3,7 @@ import type { ChartState } from "../../core/chart.ts";
 import type { Transaction } from "../../core/event-store.ts";
 import { Fault, type FaultCode } from "../../core/fault.ts";
 import type { Metadata, RecordedEvent } from "../../core/message.ts";
-import type { RejectedCommand, SagaCommand, StepInfo } from "../../core/saga.ts";
+import type { Answer, Question, RejectedCommand, SagaCommand, StepInfo } from "../../core/saga.ts";
 import { type Effect, SagaFault, type SagaStep, sagaAccepts, startSaga, stepSaga } from "../../core/saga-chart.ts";
 import {
   type CommandRecord,
@@ -20,7 +20,7 @@ import { type CommandRequest, checkCommand } from "../../wire/command-request.ts
 import { tooFar } from "../decider.ts";
 import type { LiveActor } from "../live-actors.ts";
 import type { Instance } from "./instance.ts";
-import { type ReadRows, type SagaTools, TooFarAway } from "./tools.ts";
+import { type SagaTools, TooFarAway } from "./tools.ts";
 import { type Work, workText } from "./work.ts";
 
 /** What is refused by the domain goes back to the saga; everything else is the machinery's failure, and the saga waits. */
@@ -179,7 +179,7 @@ export class Steps {
     instance.queue.add({ kind: "answered", data: { question, position, rows }, causationId });
   }
 
-  rows(question: Parameters<ReadRows>[1]): ReturnType<ReadRows> {
+  rows(question: Question): Answer["rows"] {
     return this.#tools.rows(this.#tx, question);
   }
 

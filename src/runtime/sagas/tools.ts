@@ -1,6 +1,7 @@
 /** What sagas react with, shared by all that they do. */
 import type { EventStore, Transaction } from "../../core/event-store.ts";
 import type { RecordedEvent } from "../../core/message.ts";
+import type { Answer, Question } from "../../core/saga.ts";
 import type { RequestContext } from "../../wire/command-request.ts";
 import type { Clock } from "../clock.ts";
 import type { Decider } from "../decider.ts";
@@ -27,10 +28,7 @@ export interface SagaTools {
 }
 
 /** Reads projections for `ask` and for `correlate`. */
-export type ReadRows = (
-  tx: Transaction,
-  question: { readonly projection: string; readonly key?: string; readonly prefix?: string; readonly limit?: number },
-) => readonly { readonly key: string; readonly value: unknown }[];
+export type ReadRows = (tx: Transaction, question: Question) => Answer["rows"];
 
 /** A command whose aggregate has to be brought near before the transaction is tried again. */
 export class TooFarAway extends Error {
