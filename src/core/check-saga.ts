@@ -50,15 +50,13 @@ export function checkSaga(saga: Saga, knownEvents: ReadonlySet<string>): string[
   return problems;
 }
 
-/** Names of which one would be read as part of another's streams, and names that are there twice. */
+/** Names of which one would be read as part of another's streams. */
 export function checkSagaNames(names: readonly string[]): string[] {
-  const twice = names.filter((name, i) => names.indexOf(name) !== i).map((name) => `two sagas are called ${name}`);
-  const confusing = names.flatMap((name) =>
+  return names.flatMap((name) =>
     names
       .filter((other) => other.startsWith(`${name}-`))
       .map((other) => `saga ${name} is a prefix of saga ${other}: their stream names could be confused`),
   );
-  return [...twice, ...confusing];
 }
 
 function checkSettings({ settings }: Saga): string[] {

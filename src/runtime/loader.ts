@@ -48,8 +48,8 @@ const kinds = ["aggregates", "sagas", "projections", "verbs"];
 export async function loadActors(folders: readonly string[]): Promise<LoadedActors> {
   const problems: string[] = [];
   const aggregates = new Map<string, LoadedAggregate>();
-  const sagas = new Map<string, Found<Saga>>();
-  const projections = new Map<string, Found<Projection>>();
+  const sagas: Found<Saga>[] = [];
+  const projections: Found<Projection>[] = [];
   for (const folder of distinct(folders)) {
     if (!existsSync(folder)) {
       problems.push(`${folder}: there is no such folder`);
@@ -69,12 +69,12 @@ export async function loadActors(folders: readonly string[]): Promise<LoadedActo
     problems.push(...(await findIn(join(folder, "projections"), "projection", projections)));
   }
   problems.push(...checkCategories([...aggregates.keys()]));
-  problems.push(...checkFollowers([...sagas.values()], [...projections.values()], aggregates));
+  problems.push(...checkFollowers(sagas, projections, aggregates));
   refuseOn(problems);
   return {
     aggregates,
-    sagas: new Map([...sagas].map(([name, { actor }]) => [name, loadedSaga(actor)])),
-    projections: new Map([...projections].map(([name, { actor }]) => [name, actor])),
+    sagas: new Map(sagas.map(({ actor }) => [actor.name, loadedSaga(actor)])),
+    projections: new Map(projections.map(({ actor }) => [actor.name, actor])),
   };
 }
 
@@ -87,7 +87,7 @@ interface Found<Actor> {
 async function findIn<Actor extends Saga | Projection>(
   folder: string,
   kind: Actor["kind"],
-  found: Map<string, Found<Actor>>,
+  found: Found<Actor>[],
 ): Promise<string[]> {
   const problems: string[] = [];
   for (const file of filesIn(folder)) {
@@ -95,7 +95,7 @@ async function findIn<Actor extends Saga | Projection>(
     if (typeof actor === "string") problems.push(`${file}: ${actor}`);
     else {
       if (actor.name !== nameOf(file)) problems.push(`${file}: ${misnamed("name", actor.name, file)}`);
-      found.set(actor.name, { actor, where: file });
+      found.push({ actor, where: file });
     }
   }
   return problems;
@@ -110,7 +110,7 @@ function checkFollowers(
   const known = new Set([...aggregates.values()].flatMap(({ aggregate }) => Object.keys(aggregate.eventSchemas)));
   return [
     ...sagas.flatMap(({ actor, where }) => checked(where, () => checkSaga(actor, known))),
-    ...checkSagaNames(sagas.map(({ actor }) => actor.name)),
+    ...checkSagaNames([...new Set(sagas.map(({ actor }) => actor.name))]),
     ...projections.flatMap(({ actor, where }) => checked(where, () => checkProjection(actor))),
     ...projections.flatMap(({ actor, where }) => checked(where, () => checkListensTo(actor, known))),
   ];
@@ -138,6 +138,10 @@ export function takeActors(actors: readonly ActorDefinition[]): LoadedActors {
   const categories = definitions.map(({ category }) => category);
   problems.push(...checkCategories(categories));
   if (new Set(categories).size < categories.length) problems.push("two aggregates have the same category");
+  for (const list of [sagas, projections]) {
+    const names = list.map(({ name }) => name);
+    if (new Set(names).size < names.length) problems.push(`two ${list[0]?.kind}s have the same name`);
+  }
   refuseOn(problems);
   const aggregates = new Map(
     definitions.map((aggregate) => [aggregate.category, { aggregate, fingerprint: fingerprintOf(aggregate, "") }]),
