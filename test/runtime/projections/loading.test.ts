@@ -46,7 +46,7 @@ describe("the loader", () => {
       "none.mjs: the default export is not a projection made by defineProjection",
       "broken.mjs: cannot be loaded: not today",
       "hollow.mjs: it listens to no event",
-      "projection deaf: it listens to TrainingStartled, which no aggregate records",
+      "projections/deaf.mjs: it listens to TrainingStartled, which no aggregate records",
     ]) {
       expect(message).toContain(problem);
     }
