@@ -58,16 +58,22 @@ export class Reactor {
 
   /** Reacts to events of the log, in order. What has been seen is left out; what is missing is read from the log. */
   async react(events: readonly RecordedEvent[]): Promise<void> {
-    const last = events.at(-1)?.position ?? 0;
+    const last = events.reduce((end, { position }) => Math.max(end, position), 0);
     let rest = events.filter(({ position }) => position > this.#position);
     while (this.#position < last) {
-      if (rest[0]?.position !== this.#position + 1) rest = this.#read(last);
+      if (!this.#comesNext(rest)) rest = this.#read(last);
       rest = await this.#slice(rest);
     }
   }
 
+  #comesNext(events: readonly RecordedEvent[]): boolean {
+    return events.length > 0 && events.every(({ position }, i) => position === this.#position + 1 + i);
+  }
+
   #read(toPosition: number): RecordedEvent[] {
-    return [...this.#options.store.readAll({ afterPosition: this.#position, toPosition, limit: maxUnsaved })];
+    const events = [...this.#options.store.readAll({ afterPosition: this.#position, toPosition, limit: maxUnsaved })];
+    if (events.length === 0) throw new Error(`the log has no position ${this.#position + 1}`);
+    return events;
   }
 
   /** Reacts to the first events in one transaction, or passes over those that concern nobody. Returns the others. */
