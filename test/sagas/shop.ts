@@ -74,7 +74,7 @@ export const stock = defineAggregate({
   },
 });
 
-const orderSchemas = {
+export const orderSchemas = {
   commands: {
     Place: z.strictObject({ stock: z.string() }),
     Ship: z.strictObject({}),

@@ -9,7 +9,7 @@ import { type SagaEvents, sagaStream } from "../../core/saga-events.ts";
 import { isStreamId } from "../../core/stream.ts";
 import { type Instance, instanceOf, newInstance, readRow, writeInstance } from "./instance.ts";
 import type { LoadedSaga } from "./loaded-saga.ts";
-import { asSagaFault, Steps } from "./steps.ts";
+import { asSagaFault, type SetAside, Steps } from "./steps.ts";
 import { type SagaTools, TooFarAway } from "./tools.ts";
 
 /** One transaction; use it once. */
@@ -20,11 +20,16 @@ export class Reaction {
   readonly #instances = new Map<string, Instance>();
   readonly steps: Steps;
 
-  constructor(tx: Transaction, tools: SagaTools) {
+  constructor(tx: Transaction, tools: SagaTools, setAside: SetAside) {
     this.#tx = tx;
     this.#tools = tools;
     this.#now = tools.clock.now();
-    this.steps = new Steps(tx, tools, this.#now);
+    this.steps = new Steps(tx, tools, this.#now, setAside);
+  }
+
+  /** Of the instances at hand. */
+  get streams(): Iterable<string> {
+    return this.#instances.keys();
   }
 
   /** One event of the log, for all sagas that listen to it. */
@@ -80,6 +85,7 @@ export class Reaction {
   /** Writes what has become of the instances. */
   finish(): void {
     for (const instance of this.#instances.values()) {
+      this.steps.at = instance.stream;
       writeInstance(this.#tx, instance);
       this.#count(instance);
     }

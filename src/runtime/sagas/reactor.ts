@@ -6,6 +6,7 @@ import type { EventStore, Transaction } from "../../core/event-store.ts";
 import type { RecordedEvent } from "../../core/message.ts";
 import type { LiveActors } from "../live-actors.ts";
 import type { LoadedAggregate } from "../loader.ts";
+import { Failures } from "./failures.ts";
 import { Reaction } from "./reaction.ts";
 import { type SagaTools, TooFarAway } from "./tools.ts";
 
@@ -36,6 +37,7 @@ const maxUnsaved = 1_000;
 /** Use it from one place at a time: each call is awaited before the next. */
 export class Reactor {
   readonly #options: ReactorOptions;
+  readonly #failures = new Failures();
   #position: number;
   #saved: number;
 
@@ -153,16 +155,21 @@ export class Reactor {
       let reaction: Reaction | undefined;
       try {
         const result = await store.withTransaction((tx) => {
-          reaction = new Reaction(tx, this.#options);
+          reaction = new Reaction(tx, this.#options, this.#failures.setAside);
           const done = work(tx, reaction);
           reaction.finish();
           return done;
         });
-        actors.keep((reaction as Reaction | undefined)?.steps.touched ?? new Map());
+        const { steps, streams } = reaction as unknown as Reaction;
+        actors.keep(steps.touched);
+        this.#failures.forget(streams);
         return result;
       } catch (error) {
         actors.drop(reaction?.steps.touched.keys() ?? []);
-        if (!(error instanceof TooFarAway)) throw error;
+        if (!(error instanceof TooFarAway)) {
+          this.#failures.add(reaction?.steps.at, error);
+          throw error;
+        }
         await actors.warm(this.#options.aggregates.get(error.category) as LoadedAggregate, error.stream);
       }
     }

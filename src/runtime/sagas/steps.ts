@@ -38,26 +38,44 @@ const comesBack: ReadonlySet<FaultCode> = new Set([
 const maxSteps = 200;
 const defaultRows = 100;
 
+/** Why instances, by stream, are not to be worked for: transactions have failed at them again and again. */
+export type SetAside = ReadonlyMap<string, SagaFault>;
+
 /** Takes the steps of instances, whatever their saga. */
 export class Steps {
   readonly #tx: Transaction;
   readonly #tools: SagaTools;
   readonly #now: string;
+  readonly #setAside: SetAside;
   /** The states of the aggregates that commands have led to: to be kept when the transaction is durable. */
   readonly touched = new Map<string, LiveActor>();
   /** Events appended, of sagas and by their commands. */
   appended = 0;
   /** The event of the log at hand, as stored; none while timers fire. */
   current: RecordedEvent | undefined;
+  /** The stream of the instance that is being worked for. */
+  at: string | undefined;
 
-  constructor(tx: Transaction, tools: SagaTools, now: string) {
+  constructor(tx: Transaction, tools: SagaTools, now: string, setAside: SetAside) {
     this.#tx = tx;
     this.#tools = tools;
     this.#now = now;
+    this.#setAside = setAside;
   }
 
-  /** Does what an instance has to do, until there is nothing left, it ends, or it is stuck. */
+  /**
+   * Does what an instance has to do, until there is nothing left, it ends, or it is stuck.
+   * @throws what is the fault of neither the saga nor a command: half of a step may be written, so all has to be undone.
+   */
   run(instance: Instance): void {
+    this.at = instance.stream;
+    this.#run(instance);
+    this.at = undefined;
+  }
+
+  #run(instance: Instance): void {
+    const unable = this.#setAside.get(instance.stream);
+    if (unable !== undefined && instance.stuck === undefined) this.stop(instance, unable);
     for (let steps = 0; instance.stuck === undefined && !instance.isEnded; steps++) {
       const work = instance.queue.first;
       const hasChartEnded = instance.state !== undefined && instance.state.status !== "active";
@@ -71,13 +89,13 @@ export class Steps {
         if (steps >= maxSteps) throw new SagaFault("ENDLESS", `it has taken ${maxSteps} steps and has more to do`);
         this.#do(instance, work);
       } catch (error) {
-        if (error instanceof TooFarAway) throw error;
+        if (!isOfSaga(error)) throw error;
         this.stop(instance, asSagaFault(error, "STEP_FAILED"));
       }
     }
   }
 
-  /** Computes first and writes after: what throws has written nothing, and the work stays the first in the queue. */
+  /** Computes first and writes after, so that a step which fails has written nothing; its work stays the first in the queue. */
   #do(instance: Instance, work: Work): void {
     if (work.kind === "command") this.#command(instance, work);
     else if (work.kind === "ask") this.#ask(instance, work);
@@ -286,10 +304,15 @@ export class Steps {
 const maxUnmeasured = Number.MAX_SAFE_INTEGER;
 
 function rejectionOf(command: SagaCommand, error: unknown): RejectedCommand {
-  if (!(error instanceof Fault) || !comesBack.has(error.code)) throw error;
+  if (!(error instanceof Fault) || !comesBack.has(error.code)) throw asSagaFault(error, "STEP_FAILED");
   const { code, message, details } = error;
   const reason = details.reason;
   return { command, code, ...(typeof reason === "string" && { reason }), message };
+}
+
+/** Whether an error says something about a saga or its command, and nothing was written when it was thrown. */
+function isOfSaga(error: unknown): boolean {
+  return error instanceof SagaFault || (error instanceof Fault && error.code !== "STORE_UNAVAILABLE");
 }
 
 /** Any error as what a saga is stuck at. */

@@ -1,0 +1,90 @@
+/** What the store or a saga's own values make impossible: taken back as a whole, tried again, and never in the way of others. */
+import {
+  defineSaga,
+  type EventStore,
+  type NewEvent,
+  openMemoryStore,
+  type SagaEventOf,
+  send,
+  type Transaction,
+} from "retrace";
+import { describe, expect, test } from "vitest";
+import { assign, setup } from "xstate";
+import { z } from "zod";
+import { openSagas, type SagaSetting } from "./setting.ts";
+import { buying, order, type orderSchemas, stock } from "./shop.ts";
+
+/** A store with some of its methods replaced. */
+function overStore(store: EventStore, replaced: Partial<EventStore>): EventStore {
+  return new Proxy(store, {
+    get: (target, name: keyof EventStore) => {
+      const own = target[name];
+      return replaced[name] ?? (typeof own === "function" ? own.bind(target) : own);
+    },
+  });
+}
+
+const types = (sagas: SagaSetting, stream: string): string[] =>
+  Array.from(sagas.store.readStream(stream), ({ type }) => type);
+
+describe("a store that fails in the middle of a step", () => {
+  test.each(["before", "after"])("takes the whole step back, and it is taken again (%s the append)", async (when) => {
+    const inner = openMemoryStore("failing");
+    let fails = false;
+    const append = ((events: readonly NewEvent[], tx: Transaction) => {
+      const isReservation = fails && events.some(({ type }) => type === "Reserved");
+      if (isReservation && when === "before") throw new Error("the disk is gone");
+      const result = inner.append(events, tx);
+      if (isReservation) throw new Error("the disk is gone");
+      return result;
+    }) as EventStore["append"];
+    const sagas = await openSagas([order, stock, buying], { store: overStore(inner, { append }) });
+    await sagas.send("stock", "s", "Fill", { amount: 1 });
+    await sagas.send("order", "o", "Place", { stock: "s" });
+    fails = true;
+    await expect(sagas.settle()).rejects.toThrow("the disk is gone");
+    expect(sagas.store.position()).toBe(2);
+    fails = false;
+    await sagas.settle();
+    expect(types(sagas, "stock-s")).toEqual(["Filled", "Reserved"]);
+    expect(types(sagas, "saga-buying-o")).toEqual(["SagaStarted", "SagaAdvanced", "SagaAdvanced"]);
+  });
+});
+
+describe("values that cannot be stored", () => {
+  const machine = setup({
+    types: { context: {} as { odd: unknown }, events: {} as SagaEventOf<typeof orderSchemas, "Placed"> },
+    actions: {
+      keep: assign(({ event }) => ({ odd: event.data.stock === "odd" ? Symbol("odd") : "even" })),
+      fill: send("stock", () => ({ id: "s", type: "Fill", data: { amount: 1 } })),
+    },
+  }).createMachine({
+    id: "odd",
+    context: { odd: undefined },
+    initial: "begun",
+    states: { begun: { on: { Placed: { target: "placed", actions: ["keep", "fill"] } } }, placed: {} },
+  });
+  const odd = defineSaga({
+    name: "odd",
+    settings: z.object({}),
+    startedBy: ["Placed"],
+    correlate: { Placed: ({ stream }) => stream.slice("order-".length) },
+    machine,
+  });
+
+  /** As the follower does it. */
+  async function settleAgain(sagas: SagaSetting, times: number): Promise<void> {
+    for (let i = 0; i < times; i++) await sagas.settle().catch(() => sagas.reactor.reload());
+  }
+
+  test("are tried again, and then set aside, so that other instances go on", async () => {
+    const sagas = await openSagas([order, stock, odd]);
+    await sagas.send("order", "o", "Place", { stock: "odd" });
+    await sagas.send("order", "p", "Place", { stock: "even" });
+    await settleAgain(sagas, 5);
+    expect(types(sagas, "saga-odd-p")).toEqual(["SagaStarted", "SagaAdvanced"]);
+    expect(types(sagas, "saga-odd-o")).toEqual(["SagaStuck"]);
+    expect(sagas.story("odd", "o")[0]?.data).toMatchObject({ reason: "STEP_FAILED", at: "the event at position 1" });
+    expect(types(sagas, "stock-s")).toEqual(["Filled"]);
+  });
+});
