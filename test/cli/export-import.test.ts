@@ -137,7 +137,7 @@ test("an admin verb that does not exist is told what there is", async () => {
 
   await expect(client.admin("nonsense")).rejects.toMatchObject({
     code: "UNKNOWN_COMMAND",
-    details: { known: ["import-events"] },
+    details: { known: expect.arrayContaining(["import-events", "resolve", "retry", "skip"]) },
   });
   await client.close();
 });

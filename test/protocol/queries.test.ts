@@ -345,7 +345,16 @@ describe("health", () => {
       projections: expect.arrayContaining([
         expect.objectContaining({ name: "training-summaries", version: expect.any(Number), mode: "async", parked: 0 }),
       ]),
-      sagas: [],
+      sagas: expect.arrayContaining([
+        {
+          name: "review-routing",
+          version: 1,
+          running: expect.any(Number),
+          stuck: 0,
+          timers: expect.any(Number),
+          policy: { version: 0 },
+        },
+      ]),
       timers: expect.any(Object),
       store: { id: expect.any(String), events: position, bytes: expect.any(Number) },
       commands: { queued: 0, liveActors: expect.any(Number) },
@@ -371,7 +380,7 @@ interface Catalog {
       }
     >
   >;
-  readonly sagas: object;
+  readonly sagas: Readonly<Record<string, { readonly settings: Readonly<Record<string, unknown>> }>>;
   readonly projections: object;
 }
 
@@ -380,7 +389,8 @@ describe("catalog", () => {
     const { categories, sagas, projections } = (await edge.query("catalog")) as unknown as Catalog;
 
     expect(Object.keys(categories).toSorted()).toEqual(builtInCategories);
-    expect(sagas).toEqual({});
+    expect(sagas).toMatchObject({ "review-routing": { version: 1, listens: expect.any(Array) } });
+    for (const { settings } of Object.values(sagas)) assertJsonSchema(settings);
     expect(projections).toMatchObject({ "training-summaries": { version: expect.any(Number), mode: "async" } });
     for (const { commands, events } of Object.values(categories)) {
       for (const schema of Object.values(commands)) assertJsonSchema(schema);
@@ -450,6 +460,7 @@ describe("every query", () => {
       "health",
       "history",
       "projection",
+      "sagas",
       "state",
     ]);
   });

@@ -58,7 +58,7 @@ async function refusal(reviewer: string, ...args: readonly string[]): Promise<st
 test("a review is claimed, shown and submitted with its effort, and nobody sees the gold", async () => {
   const answered = {
     output: { label: "cat", text: "me\u001b[31mow" },
-    confidence: 0.4,
+    confidence: 0.7,
     modelId: "m",
     modelVersion: "v2",
   };

@@ -86,6 +86,8 @@ export async function openSagas(actors: readonly ActorDefinition[], given: SagaS
     projected: projectedTypes(loaded.projections),
   };
   await beginReacting(store);
+  projections.startBuilding();
+  await projections.built();
   await prepareSagas(options);
   const reactor = new Reactor(options);
   const tick = new Tick({ store, decider, actors: live, aggregates, log, maxQueued: 10_000 });

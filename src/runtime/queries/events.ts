@@ -7,10 +7,12 @@ import { sagaCategory } from "../../core/saga-events.ts";
 import { isCategory, streamName } from "../../core/stream.ts";
 import type { EventsReply, HistoryReply } from "../../wire/replies.ts";
 import type { LoadedAggregate } from "../loader.ts";
-import { category, idOfStream, limit, position, time } from "./fields.ts";
+import { category, idOfStream, isAddress, limit, notAddress, position, time } from "./fields.ts";
 import { breathe, Page, type Query, query, unknownCategory } from "./query.ts";
 
-const historyBody = z.strictObject({ category, id: idOfStream, fromVersion: z.int().min(1).default(1), limit });
+const historyBody = z
+  .strictObject({ category, id: idOfStream, fromVersion: z.int().min(1).default(1), limit })
+  .refine(isAddress, notAddress);
 
 /** The log, and the actors by category. */
 export interface HistorySource {

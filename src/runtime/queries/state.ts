@@ -12,7 +12,7 @@ import type { StateReply } from "../../wire/replies.ts";
 import type { LoadedAggregate } from "../loader.ts";
 import type { LoadedSaga } from "../sagas/loaded-saga.ts";
 import { readSnapshot } from "../snapshots.ts";
-import { category, idOfStream, position, time, version } from "./fields.ts";
+import { category, idOfStream, isAddress, notAddress, position, time, version } from "./fields.ts";
 import { breathe, type Query, query, unknownCategory } from "./query.ts";
 
 const body = z
@@ -24,6 +24,7 @@ const body = z
     atRecorded: time.optional(),
     atOccurred: time.optional(),
   })
+  .refine(isAddress, notAddress)
   .refine(
     ({ category: _c, id: _i, ...points }) => Object.values(points).filter((point) => point !== undefined).length <= 1,
     {

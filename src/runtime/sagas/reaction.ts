@@ -3,6 +3,7 @@
  * written together. A saga that cannot go on is set aside with its reason; it never holds up the others.
  */
 import type { TableReader, Transaction } from "../../core/event-store.ts";
+import { Fault } from "../../core/fault.ts";
 import type { RecordedEvent } from "../../core/message.ts";
 import { SagaFault } from "../../core/saga-chart.ts";
 import { type SagaEvents, sagaStream } from "../../core/saga-events.ts";
@@ -108,6 +109,7 @@ export class Reaction {
     try {
       return this.#correlated(loaded, stored);
     } catch (error) {
+      if (error instanceof Fault && error.isRetryable) throw error;
       const instance = this.#begin(loaded, `${uncorrelated}${stored.position}`, stored);
       instance.queue.add({ kind: "event", position: stored.position });
       this.steps.stop(instance, asSagaFault(error, "CORRELATE_FAILED"));

@@ -312,7 +312,7 @@ function rejectionOf(command: SagaCommand, error: unknown): RejectedCommand {
 
 /** Whether an error says something about a saga or its command, and nothing was written when it was thrown. */
 function isOfSaga(error: unknown): boolean {
-  return error instanceof SagaFault || (error instanceof Fault && error.code !== "STORE_UNAVAILABLE");
+  return error instanceof SagaFault || (error instanceof Fault && !error.isRetryable);
 }
 
 /** Any error as what a saga is stuck at. */
