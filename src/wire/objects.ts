@@ -4,9 +4,11 @@
  */
 import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
+import { JetStreamApiCodes, jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
-import { type ObjectStore, Objm } from "@nats-io/obj";
+import { type ObjectInfo, type ObjectStore, Objm } from "@nats-io/obj";
 import { Fault } from "../core/fault.ts";
+import { isApiError } from "./own-stream.ts";
 import { objectBucket } from "./subjects.ts";
 import { ulids } from "./ulid.ts";
 
@@ -63,9 +65,8 @@ export class Objects {
     const hash = createHash("sha256");
     let bytes = 0;
     // What it contains is known when all of it has been sent: until then it has a name of its own.
-    const staged = `staged-${newName()}`;
-    await store.put(
-      { name: staged },
+    const staged = await store.put(
+      { name: `staged-${newName()}` },
       streamOf(data, (chunk) => {
         hash.update(chunk);
         bytes += chunk.length;
@@ -73,8 +74,8 @@ export class Objects {
     );
     const sha256 = hash.digest("hex");
     const known = await store.info(sha256);
-    if (known === null || known.deleted) await store.update(staged, { name: sha256 });
-    else await store.delete(staged);
+    const isFirst = (known === null || known.deleted) && (await this.#rename(staged, sha256, known?.revision ?? 0));
+    await this.#discard(staged, isFirst ? "name" : "name and chunks");
     const ref = `${scheme}${this.#bucket}/${sha256}`;
     return { ref, sha256, bytes, ...(mediaType === undefined ? {} : { mediaType }) };
   }
@@ -105,6 +106,42 @@ export class Objects {
     const actual = hash.digest("hex");
     const expected = sha256 ?? name;
     if (actual !== expected) throw damaged(ref, `its SHA-256 is ${actual}`, { expected, actual });
+  }
+
+  /**
+   * Gives what is staged a second name, unless somebody has written that name since `revision`: of several that put the
+   * same bytes at once, one is kept. The library's own renaming would let each overwrite, or refuse, the others.
+   */
+  async #rename({ name: staged }: ObjectInfo, name: string, revision: number): Promise<boolean> {
+    const manager = await jetstreamManager(this.#nats, { checkAPI: false });
+    const found = await manager.streams.getMessage(this.#stream, { last_by_subj: this.#nameSubject(staged) });
+    if (found === null) throw new Error(`what was staged as ${staged} is gone`);
+    const renamed = JSON.stringify({ ...found.json<object>(), name });
+    try {
+      const expect = { lastSubjectSequence: revision };
+      await manager.jetstream().publish(this.#nameSubject(name), renamed, { expect });
+      return true;
+    } catch (error) {
+      if (isApiError(error, JetStreamApiCodes.StreamWrongLastSequence)) return false;
+      throw error;
+    }
+  }
+
+  /** Leaves nothing, not even a mark of its deletion. */
+  async #discard({ name, nuid }: ObjectInfo, what: "name" | "name and chunks"): Promise<void> {
+    const { streams } = await jetstreamManager(this.#nats, { checkAPI: false });
+    await streams.purge(this.#stream, { filter: this.#nameSubject(name) });
+    if (what === "name and chunks") await streams.purge(this.#stream, { filter: `$O.${this.#bucket}.C.${nuid}` });
+  }
+
+  get #stream(): string {
+    return `OBJ_${this.#bucket}`;
+  }
+
+  /** Where the bucket says what lies under a name, after NATS ADR-20. */
+  #nameSubject(name: string): string {
+    const encoded = Buffer.from(name).toString("base64").replaceAll("+", "-").replaceAll("/", "_");
+    return `$O.${this.#bucket}.M.${encoded}`;
   }
 
   #nameOf(ref: string): string {

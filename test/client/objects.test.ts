@@ -64,6 +64,26 @@ test("the same bytes are kept once, however often and from wherever they come", 
   expect(after.state.bytes - before).toBeLessThan(bytes.length / 2);
 });
 
+test("of several who put the same bytes at once none fails, and one copy is kept", async () => {
+  const others = await Promise.all([1, 2, 3].map(() => connect({ servers: client.nats.getServer() })));
+  const manager = await jetstreamManager(client.nats);
+  const keptNow = async (): Promise<number> => {
+    const { state } = await manager.streams.info("OBJ_RETRACE_OBJECTS", { subjects_filter: "$O.RETRACE_OBJECTS.>" });
+    return Object.values(state.subjects ?? {}).reduce((a, b) => a + b, 0);
+  };
+  const before = await keptNow();
+  for (let round = 0; round < 10; round++) {
+    const bytes = randomBytes(1_000);
+    const putting = [client, ...others].flatMap((one) => [one.putObject(bytes), one.putObject(bytes)]);
+    const [reference, ...same] = await Promise.all(putting);
+    for (const each of same) expect(each).toEqual(reference);
+    expect(Buffer.compare(await client.getObject(reference ?? expect.fail()), bytes)).toBe(0);
+  }
+  // Of each round its name and one chunk.
+  expect((await keptNow()) - before).toBe(2 * 10);
+  await Promise.all(others.map((one) => one.close()));
+});
+
 test("tells when there is no such object, or it lies elsewhere", async () => {
   const nowhere = { ref: `nats-object:RETRACE_OBJECTS/${"0".repeat(64)}` };
 
