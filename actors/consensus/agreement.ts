@@ -39,6 +39,25 @@ export function cohenKappa(votes: Iterable<Vote>, one: string, other: string): n
   return both.length === 0 ? undefined : beyondChance(alike, sumOf(chances));
 }
 
+/** Cohen's kappa of what somebody says with what is true: how often, or how likely, by true label and said label. */
+export function confusionKappa(
+  confusion: Readonly<Record<string, Readonly<Record<string, number>>>>,
+): number | undefined {
+  const truths = new Map<string, number>();
+  const said = new Map<string, number>();
+  let alike = 0;
+  for (const [truth, row] of Object.entries(confusion)) {
+    for (const [label, count] of Object.entries(row)) {
+      truths.set(truth, (truths.get(truth) ?? 0) + count);
+      said.set(label, (said.get(label) ?? 0) + count);
+      if (truth === label) alike += count;
+    }
+  }
+  const all = sumOf([...said.values()]);
+  const byChance = sumOf([...truths].map(([label, count]) => (count * (said.get(label) ?? 0)) / all ** 2));
+  return all > 0 ? beyondChance(alike / all, byChance) : undefined;
+}
+
 function beyondChance(alike: number, byChance: number): number | undefined {
   return byChance === 1 ? undefined : (alike - byChance) / (1 - byChance);
 }

@@ -2,7 +2,7 @@
  * What the closed reviews of one kind of task tell of its voters, kept in small rows that each review is added to. Plain
  * JSON; nothing here grows with the number of reviews.
  */
-import { addItem, alphaOf, type Coincidences, noCoincidences } from "./coincidences.ts";
+import { addItem, alphaOf, type Coincidences, type LabelLimits, noCoincidences } from "./coincidences.ts";
 import type { ItemVote, Posterior } from "./posterior.ts";
 
 /** Of a kind of task. */
@@ -10,7 +10,10 @@ export interface KindRow {
   /** Reviews, with or without a result. */
   readonly closed: number;
   readonly coincidences: Coincidences;
-  /** How many reviews each label is thought to be true of. The first 32 labels that ever came; voters' rows have no others. */
+  /**
+   * How many reviews each label is thought to be true of. The first 32 labels that ever came, of up to 256 characters;
+   * voters' rows have no others.
+   */
   readonly classes: Readonly<Record<string, number>>;
 }
 
@@ -47,11 +50,17 @@ const newVoter: VoterRow = { agreements: 0, total: 0, confusion: {} };
 /** How many labels the rows of a kind of task tell apart. */
 export const maxLabels = 32;
 
+/** As long as options may be; what is longer is free text, of which hardly two are the same. */
+const limits: LabelLimits = { count: maxLabels, length: 256 };
+
+/** Less is not counted, so that rows hold no more than what voters do now and then. */
+const leastProbability = 1e-6;
+
 /** The rows after one more review; of the voters, those that `rows` has and those of the review. */
 export function addReview(rows: QualityRows, { votes, truth }: ClosedReview): QualityRows {
   const said = votes.map(({ label }) => label);
   const { closed, coincidences, classes } = rows.kind;
-  const kind = { closed: closed + 1, coincidences: addItem(coincidences, said, maxLabels), classes };
+  const kind = { closed: closed + 1, coincidences: addItem(coincidences, said, limits), classes };
   return truth === undefined ? { ...rows, kind } : addTruth({ ...rows, kind }, votes, truth, 1);
 }
 
@@ -69,7 +78,8 @@ export function qualityOf({ closed, coincidences }: KindRow): { closed: number; 
 function addTruth(rows: QualityRows, votes: readonly ItemVote[], truth: Posterior, times: 1 | -1): QualityRows {
   const classes = new Map(Object.entries(rows.kind.classes));
   for (const label of [...Object.keys(truth), ...votes.map((vote) => vote.label)]) {
-    if (classes.has(label) || classes.size < maxLabels) classes.set(label, classes.get(label) ?? 0);
+    const isKept = classes.size < limits.count && label.length <= limits.length;
+    if (isKept && !classes.has(label)) classes.set(label, 0);
   }
   const likely = new Map(Object.entries(truth));
   const known = [...likely].filter(([label]) => classes.has(label));
@@ -94,7 +104,7 @@ function addSaid(
 ): VoterRow["confusion"] {
   const rows = new Map(Object.entries(confusion));
   for (const [label, probability] of truth) {
-    if (probability === 0) continue;
+    if (probability < leastProbability) continue;
     const row = new Map(Object.entries(rows.get(label) ?? {}));
     row.set(said, (row.get(said) ?? 0) + times * probability);
     rows.set(label, Object.fromEntries(row));

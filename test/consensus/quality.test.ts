@@ -14,6 +14,7 @@ import {
   reviseReview,
 } from "../../actors/consensus/quality.ts";
 import { consensusSettings, defaultSettings } from "../../actors/consensus/settings.ts";
+import { expectSameCounts } from "./same-counts.ts";
 
 const says = (voter: string, label: string) => ({ voter, label });
 const rowsOf = (...reviews: ClosedReview[]): QualityRows => reviews.reduce(addReview, noReviews);
@@ -33,18 +34,6 @@ const anyReview: fc.Arbitrary<ClosedReview> = fc.record(
   },
   { requiredKeys: ["votes"] },
 );
-
-/** The same counts, but for last digits; a count of zero is none. */
-function expectSame(one: unknown, other: unknown): void {
-  const [counts, expected] = [countsIn(one), countsIn(other)];
-  expect([...counts.keys()].sort()).toEqual([...expected.keys()].sort());
-  for (const [path, count] of counts) expect(count).toBeCloseTo(expected.get(path) as number, 6);
-}
-
-function countsIn(value: unknown, path = ""): Map<string, number> {
-  if (typeof value === "number") return new Map(Math.abs(value) < 1e-6 ? [] : [[path, value]]);
-  return new Map(Object.entries(value as object).flatMap(([name, held]) => [...countsIn(held, `${path}/${name}`)]));
-}
 
 describe("the rows", () => {
   test("count votes as far as they are likely to be right", () => {
@@ -68,7 +57,7 @@ describe("the rows", () => {
     fc.assert(
       fc.property(fc.array(anyReview, { maxLength: 12 }), (reviews) => {
         const rows = rowsOf(...reviews);
-        expectSame(rowsOf(...[...reviews].reverse()), rows);
+        expectSameCounts(rowsOf(...[...reviews].reverse()), rows);
         expect(JSON.parse(JSON.stringify(rows))).toEqual(rows);
         const votes = reviews.flatMap((review, at) => review.votes.map((vote) => ({ ...vote, item: `${at}` })));
         const { closed, alpha } = qualityOf(rows.kind);
@@ -85,7 +74,7 @@ describe("the rows", () => {
       fc.property(fc.array(anyReview, { maxLength: 5 }), anyReview, (before, disputed) => {
         const settled = { cat: 1 };
         const rows = reviseReview(rowsOf(...before, disputed), disputed, settled);
-        expectSame(rows, rowsOf(...before, { ...disputed, truth: settled }));
+        expectSameCounts(rows, rowsOf(...before, { ...disputed, truth: settled }));
       }),
     );
   });
