@@ -89,6 +89,8 @@ export async function openSagas(actors: readonly ActorDefinition[], given: SagaS
   projections.startBuilding();
   await projections.built();
   await prepareSagas(options);
+  projections.startBuilding();
+  await projections.built();
   const reactor = new Reactor(options);
   const tick = new Tick({ store, decider, actors: live, aggregates, log, maxQueued: 10_000 });
   const settle = async (): Promise<void> => {

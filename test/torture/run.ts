@@ -7,6 +7,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { openLmdbStore, systemClock } from "retrace";
+import { type CrowdFigures, crowdRun, figuresOf, openRouting } from "../actors/sagas/crowd-run.ts";
+import { absentCrowds, readCrowdSet } from "../consensus/crowd-sets.ts";
 import { crashRun } from "../crash/crash-run.ts";
 import { fuzzRun } from "../fuzz/fuzz-run.ts";
 import { spawnRuntime } from "../support/runtime-process.ts";
@@ -65,6 +68,37 @@ async function fuzz({ inputs, seed }: { readonly inputs: number; readonly seed: 
   rmSync(folder, { recursive: true, force: true });
 }
 
+/** What has to come of the crowd sets, whole. */
+const crowdLaws = {
+  hitspam_mturk: ({ acceptedFrom50th }: CrowdFigures) => acceptedFrom50th === 0,
+  snow_rte: ({ accepted, accuracy }: CrowdFigures) => accepted >= 0.9 && accuracy !== null && accuracy >= 0.93,
+  bluebirds: ({ accuracy }: CrowdFigures) => accuracy !== null && accuracy > 0.76,
+};
+
+/** Real crowds through the saga that conducts reviews, vote by vote, over a store on disk. */
+async function crowds(): Promise<void> {
+  if (absentCrowds !== undefined) throw new Error(absentCrowds);
+  for (const [name, holds] of Object.entries(crowdLaws)) {
+    const folder = mkdtempSync(join(tmpdir(), "retrace-torture-"));
+    const store = openLmdbStore({ path: folder, newId: systemClock().newId });
+    const sagas = await openRouting({ store });
+    const set = readCrowdSet(name);
+    const startedAt = performance.now();
+    const outcomes = await crowdRun(sagas, set, (over) => {
+      if (over % 500 === 0) process.stderr.write(`  ${name}: ${over} of ${set.items.length}\n`);
+    });
+    const figures = figuresOf(outcomes, set.gold);
+    const seconds = Math.round(performance.now() - startedAt) / 1_000;
+    const report = { set: name, reviews: outcomes.length, ...figures, events: store.position(), seconds };
+    process.stdout.write(`${JSON.stringify(report)}\n`);
+    await store.close();
+    rmSync(folder, { recursive: true, force: true });
+    if (holds(figures)) continue;
+    process.stderr.write(`${name} is not judged as it should be\n`);
+    process.exitCode = 1;
+  }
+}
+
 const program = new Command("npm run torture --").description("tests with big counts").showHelpAfterError();
 program
   .command("crash")
@@ -89,4 +123,9 @@ program
   .option("--seed <s>", "of every random choice", parseCount, 1 + Math.floor(Math.random() * 2 ** 30))
   .addHelpText("after", "\nExample:\n  $ npm run torture -- fuzz --inputs 100000 --seed 7\n")
   .action(fuzz);
+program
+  .command("crowds")
+  .description("real crowds through review-routing, vote by vote: what is accepted, and how much of it is right")
+  .addHelpText("after", "\nExample:\n  $ npm run torture -- crowds\n")
+  .action(crowds);
 await program.parseAsync();
