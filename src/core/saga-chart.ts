@@ -1,6 +1,7 @@
 /** How the core drives a saga's chart: a step is a pure function from state and input to the next state and its effects. */
 import type { AnyActorScope } from "xstate";
 import { type ChartState, inertScope } from "./chart.ts";
+import { Fault } from "./fault.ts";
 import { askType, type Question, type Saga, type SagaCommand, type SagaInput, sendType } from "./saga.ts";
 
 /** What a step wants done, in the order of the chart's actions. */
@@ -32,6 +33,11 @@ export class SagaFault extends Error {
   }
 }
 
+/** Whether an error says something about a saga, or about what it asked for, and not about the machinery. */
+export function isOfSaga(error: unknown): error is SagaFault | Fault {
+  return error instanceof SagaFault || (error instanceof Fault && !error.isRetryable);
+}
+
 /** The first step of an instance: into its initial state. @throws SagaFault when the chart fails. */
 export function startSaga(saga: Saga, input: SagaInput): SagaStep {
   return stepWith((scope) => saga.machine.getInitialSnapshot(scope, input));
@@ -48,6 +54,18 @@ export function sagaAccepts(state: ChartState, event: { readonly type: string })
     return state.status === "active" && state.can(event);
   } catch (error) {
     throw chartFailed(error);
+  }
+}
+
+/** A state of the chart by its value. @throws SagaFault when the chart has no such state. */
+export function sagaStateAt({ machine }: Saga, value: unknown, context: unknown): ChartState {
+  try {
+    return machine.resolveState({ value: value as never, context: context as never });
+  } catch (error) {
+    throw new SagaFault(
+      "NO_SUCH_STATE",
+      `the chart has no state ${JSON.stringify(value)}: ${(error as Error).message}`,
+    );
   }
 }
 

@@ -83,7 +83,10 @@ export interface SagaEvents {
     readonly toVersion: number;
     readonly from: unknown;
     readonly to: unknown;
+    /** For people. */
     readonly context: unknown;
+    /** The same with all that JSON cannot carry: by `packState`, in base64. */
+    readonly contextBytes: string;
     /** All that are set from here on. */
     readonly timers: readonly (TimerRecord & { readonly event: TimerEvent })[];
   };

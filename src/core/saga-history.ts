@@ -6,9 +6,19 @@ import { isDeepStrictEqual } from "node:util";
 import type { ChartState } from "./chart.ts";
 import type { RecordedEvent } from "./message.ts";
 import type { Saga, StepInfo } from "./saga.ts";
-import { type Effect, type SagaStep, sagaAccepts, startSaga, stepSaga, type TimerEvent } from "./saga-chart.ts";
+import {
+  type Effect,
+  isOfSaga,
+  type SagaStep,
+  sagaAccepts,
+  sagaStateAt,
+  startSaga,
+  stepSaga,
+  type TimerEvent,
+} from "./saga-chart.ts";
 import type { SagaEvents, SagaEventType, StepRecord } from "./saga-events.ts";
 import { answeredInput, eventInput, rejectedInput, timerInput } from "./saga-inputs.ts";
+import { unpackState } from "./saga-state.ts";
 
 /** Where a fold finds what the stream only names. */
 export interface SagaSource {
@@ -39,17 +49,31 @@ export type SagaFold =
   | { readonly outcome: "folded"; readonly instance: FoldedInstance | undefined }
   | { readonly outcome: "differs"; readonly version: number; readonly type: string; readonly message: string };
 
-/** Folds the events of one saga stream, from its first. */
+/** Folds the events of one saga stream, all of them given: from its last migration, because what is before was another chart's. */
 export function foldSaga(saga: Saga, events: Iterable<RecordedEvent>, source: SagaSource): SagaFold {
+  const all = [...events] as SagaStreamEvent[];
+  const start = Math.max(
+    0,
+    all.findLastIndex(({ type }) => type === "SagaMigrated"),
+  );
   let instance: FoldedInstance | undefined;
-  for (const event of events) {
-    const next = foldOne(saga, instance, event as SagaStreamEvent, source);
+  for (const event of all.slice(start)) {
+    const next = foldOrFail(saga, instance, event, source);
     if (typeof next === "string") {
       return { outcome: "differs", version: event.version, type: event.type, message: next };
     }
     instance = next;
   }
   return { outcome: "folded", instance };
+}
+
+function foldOrFail(...args: Parameters<typeof foldOne>): ReturnType<typeof foldOne> {
+  try {
+    return foldOne(...args);
+  } catch (error) {
+    if (isOfSaga(error)) return error.message;
+    throw error;
+  }
 }
 
 type SagaStreamEvent = { [Type in SagaEventType]: RecordedEvent<Type, SagaEvents[Type]> }[SagaEventType];
@@ -62,8 +86,9 @@ function foldOne(
 ): FoldedInstance | undefined | string {
   const { version } = event;
   if (event.type === "SagaMigrated") {
-    const { to, context, timers } = event.data;
-    const state = saga.machine.resolveState({ value: to as never, context: context as never });
+    const { to, contextBytes, timers } = event.data;
+    const context = unpackState(Buffer.from(contextBytes, "base64"));
+    const state = sagaStateAt(saga, to, context);
     const pending = timers.map(
       ({ id, dueAt, event: raised }) => [id, { dueMs: Date.parse(dueAt), event: raised }] as const,
     );
@@ -139,6 +164,9 @@ function taken({ state, effects }: SagaStep, record: StepRecord, before: Before)
   const set = effects.flatMap((effect) => (effect.kind === "timer" ? [effect.id] : []));
   const hadSet = record.timers.set.map(({ id }) => id);
   if (!isDeepStrictEqual(set, hadSet)) return `it sets the timers ${list(set)}, and set ${list(hadSet)}`;
+  const cancelled = effects.flatMap((effect) => (effect.kind === "cancel" ? [effect.id] : []));
+  const { cancelled: had } = record.timers;
+  if (!isDeepStrictEqual(cancelled, had)) return `it cancels the timers ${list(cancelled)}, and cancelled ${list(had)}`;
   for (const { id, dueAt } of record.timers.set) {
     const timer = timers.get(id);
     if (timer !== undefined) timers.set(id, { ...timer, dueMs: Date.parse(dueAt) });
@@ -198,7 +226,7 @@ export function migrated(
   { value, context, version }: Target,
   info: StepInfo,
 ): FoldedInstance {
-  const state = saga.machine.resolveState({ value: value as never, context: context as never });
+  const state = sagaStateAt(saga, value, context);
   if (state.status !== "active") return { state, timers: new Map(), version };
   const known = new Set<string>(saga.machine.events);
   const timers = new Map([...before].filter(([, { event }]) => known.has(event.type)));

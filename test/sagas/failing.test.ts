@@ -11,18 +11,9 @@ import {
 import { describe, expect, test } from "vitest";
 import { assign, setup } from "xstate";
 import { z } from "zod";
+import { overStore } from "./over-store.ts";
 import { openSagas, type SagaSetting } from "./setting.ts";
 import { buying, order, type orderSchemas, stock } from "./shop.ts";
-
-/** A store with some of its methods replaced. */
-function overStore(store: EventStore, replaced: Partial<EventStore>): EventStore {
-  return new Proxy(store, {
-    get: (target, name: keyof EventStore) => {
-      const own = target[name];
-      return replaced[name] ?? (typeof own === "function" ? own.bind(target) : own);
-    },
-  });
-}
 
 const types = (sagas: SagaSetting, stream: string): string[] =>
   Array.from(sagas.store.readStream(stream), ({ type }) => type);

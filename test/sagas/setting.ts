@@ -1,5 +1,5 @@
 /** Sagas over a store, with a clock of their own: driven step by step, as the follower drives them. */
-import { type EventStore, openMemoryStore } from "retrace";
+import type { EventStore } from "retrace";
 import type { CommandOutcome } from "../../src/runtime/decider.ts";
 import { Decider } from "../../src/runtime/decider.ts";
 import { LiveActors } from "../../src/runtime/live-actors.ts";
@@ -12,7 +12,8 @@ import { projectedTypes, rowsOf } from "../../src/runtime/sagas/projected-rows.t
 import { Reactor, type ReactorOptions } from "../../src/runtime/sagas/reactor.ts";
 import type { ReadRows } from "../../src/runtime/sagas/tools.ts";
 import { Tick } from "../../src/runtime/tick.ts";
-import { checkCommand } from "../../src/wire/command-request.ts";
+import { checkCommand, type RequestHeaders } from "../../src/wire/command-request.ts";
+import { openPackedStore } from "./packed-store.ts";
 
 /** A clock that stands until it is set. */
 export interface TestClock {
@@ -49,8 +50,8 @@ export interface SagaSetting {
   readonly clock: TestClock;
   readonly reactor: Reactor;
   readonly options: ReactorOptions;
-  /** Sends a command as a client would. */
-  send(category: string, id: string, type: string, data?: unknown): Promise<CommandOutcome>;
+  /** Sends a command as a client would; with a command id, it may be sent again. */
+  send(category: string, id: string, type: string, data?: unknown, commandId?: string): Promise<CommandOutcome>;
   /** Lets sagas react until there is nothing left to react to now. */
   settle(): Promise<void>;
   /** Sets the clock forward, firing what falls due on the way. */
@@ -60,7 +61,7 @@ export interface SagaSetting {
 }
 
 export async function openSagas(actors: readonly ActorDefinition[], given: SagaSettings = {}): Promise<SagaSetting> {
-  const { store = openMemoryStore("sagas"), clock = testClock() } = given;
+  const { store = openPackedStore("sagas"), clock = testClock() } = given;
   const loaded = takeActors(actors);
   const { aggregates, sagas } = loaded;
   const live = new LiveActors(store, 1_000);
@@ -106,9 +107,10 @@ export async function openSagas(actors: readonly ActorDefinition[], given: SagaS
     reactor,
     options,
     settle,
-    send: (category, id, type, data = {}) =>
+    send: (category, id, type, data = {}, commandId = undefined) =>
       new Promise((resolve) => {
-        const sent = { address: { category, id, type }, body: () => data, headers: () => undefined, bytes: 0 };
+        const headers = commandId === undefined ? undefined : commandIdHeader(commandId);
+        const sent = { address: { category, id, type }, body: () => data, headers: () => headers, bytes: 0 };
         tick.submit(checkCommand(sent, requests), resolve);
       }),
     pass: async (ms) => {
@@ -123,4 +125,9 @@ export async function openSagas(actors: readonly ActorDefinition[], given: SagaS
     story: (name, id) =>
       Array.from(store.readStream(`saga-${name}-${id}`), ({ type, data }) => ({ type, data: data as never })),
   };
+}
+
+function commandIdHeader(id: string): RequestHeaders {
+  const name = "Nats-Msg-Id";
+  return { has: (header) => header === name, get: (header) => (header === name ? id : "") };
 }

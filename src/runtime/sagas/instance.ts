@@ -1,10 +1,10 @@
 /** An instance of a saga as it is stored between steps. Only instances that are under way have a row. */
-import { Packr } from "msgpackr";
 import { type ChartState, persist, restore } from "../../core/chart.ts";
 import type { TableReader, Transaction } from "../../core/event-store.ts";
 import type { SagaEvents } from "../../core/saga-events.ts";
 import { sagaStream } from "../../core/saga-events.ts";
 import type { PendingTimer } from "../../core/saga-history.ts";
+import { packState, unpackState } from "../../core/saga-state.ts";
 import type { LoadedSaga } from "./loaded-saga.ts";
 import { type Work, WorkQueue } from "./work.ts";
 
@@ -44,7 +44,7 @@ export interface InstanceRow {
   /** Fingerprint of the chart that the state belongs to. */
   readonly chart: string;
   readonly sagaVersion: number;
-  /** As msgpackr packs it: JSON would lose dates, maps and NaN. Null until the chart is started. */
+  /** By `packState`. Null until the chart is started. */
   readonly state: Uint8Array | null;
   readonly value: unknown;
   readonly correlationId: string;
@@ -55,9 +55,6 @@ export interface InstanceRow {
   readonly queue?: readonly Work[];
 }
 
-/** Maps, sets, dates, NaN and whatever else structured clone knows survive. */
-const packr = new Packr({ structuredClone: true });
-
 /** What is stored of an instance. */
 export function readRow(tx: TableReader, name: string, id: string): InstanceRow | undefined {
   return tx.get("sagas", [name, id]) as InstanceRow | undefined;
@@ -65,7 +62,7 @@ export function readRow(tx: TableReader, name: string, id: string): InstanceRow 
 
 /** The context of a stored state, whatever chart it belongs to. */
 export function storedContext({ state }: InstanceRow): unknown {
-  return state === null ? undefined : (packr.unpack(state) as { readonly context?: unknown }).context;
+  return state === null ? undefined : (unpackState(state) as { readonly context?: unknown }).context;
 }
 
 /** The instance of a row. */
@@ -79,7 +76,7 @@ export function instanceOf(loaded: LoadedSaga, id: string, row: InstanceRow): In
     ...(row.traceparent !== undefined && { traceparent: row.traceparent }),
     startedAt: row.startedAt,
     version: row.version,
-    state: row.state === null ? undefined : restore(loaded.saga.machine, packr.unpack(row.state)),
+    state: row.state === null ? undefined : restore(loaded.saga.machine, unpackState(row.state)),
     timers,
     queue: new WorkQueue(row.queue),
     stuck: row.stuck,
@@ -122,7 +119,7 @@ function rowOf(instance: Instance, timers: ReadonlyMap<string, PendingTimer>): I
     version,
     chart: loaded.fingerprint,
     sagaVersion: loaded.saga.version,
-    state: state === undefined ? null : packr.pack(persist(loaded.saga.machine, state)),
+    state: state === undefined ? null : packState(persist(loaded.saga.machine, state)),
     value: state?.value ?? null,
     correlationId,
     ...(traceparent !== undefined && { traceparent }),

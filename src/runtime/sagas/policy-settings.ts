@@ -2,8 +2,10 @@
  * The settings of sagas: the policy stream of a saga's name, completed by the saga's defaults. A policy that does not
  * fit the saga's settings is not followed: the one before it stays in force, and health says so.
  */
+import type { z } from "zod";
 import type { EventStore } from "../../core/event-store.ts";
 import type { Saga } from "../../core/saga.ts";
+import { SagaFault } from "../../core/saga-chart.ts";
 import { issuesOf } from "../../core/schema.ts";
 import { streamName } from "../../core/stream.ts";
 
@@ -34,9 +36,12 @@ export class Policies {
     return policy;
   }
 
-  /** The settings of one version, for a saga that is folded again. @throws when they do not fit today's schema. */
+  /** The settings of one version, for a saga that is folded again. @throws SagaFault when they do not fit today's schema. */
   at(saga: Saga, version: number): unknown {
-    return saga.settings.parse(this.#stored(saga, version));
+    const parsed = saga.settings.safeParse(this.#stored(saga, version));
+    if (parsed.success) return parsed.data;
+    const message = `version ${version} of policy-${saga.name} does not fit its settings: ${issueText(parsed.error)}`;
+    throw new SagaFault("SETTINGS_CHANGED", message);
   }
 
   #latestValid(saga: Saga, head: number): PolicySettings {
@@ -44,8 +49,7 @@ export class Policies {
     for (let version = head; version > 0; version--) {
       const parsed = saga.settings.safeParse(this.#stored(saga, version));
       if (parsed.success) return { version, settings: parsed.data, ...(refused !== undefined && { refused }) };
-      const issues = issuesOf(parsed.error).map(({ path, message }) => `${path}: ${message}`);
-      refused ??= { version, message: issues.join("; ") };
+      refused ??= { version, message: issueText(parsed.error) };
     }
     return { version: 0, settings: saga.settings.parse({}), ...(refused !== undefined && { refused }) };
   }
@@ -58,4 +62,10 @@ export class Policies {
     }
     throw new Error(`${stream} has no version ${version}`);
   }
+}
+
+function issueText(error: z.ZodError): string {
+  return issuesOf(error)
+    .map(({ path, message }) => `${path}: ${message}`)
+    .join("; ");
 }

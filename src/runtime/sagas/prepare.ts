@@ -1,13 +1,15 @@
 /** What has to be so before sagas react: a checkpoint to go on from, and every instance in the chart at hand. */
-import type { EventStore } from "../../core/event-store.ts";
+import type { EventStore, Transaction } from "../../core/event-store.ts";
 import { Fault, StartRefused } from "../../core/fault.ts";
 import { readEvent } from "../../core/history.ts";
-import type { NewEvent, RecordedEvent } from "../../core/message.ts";
-import { type SagaEvents, sagaCategory, sagaStream } from "../../core/saga-events.ts";
+import type { RecordedEvent } from "../../core/message.ts";
+import { sagaStream } from "../../core/saga-events.ts";
 import { type FoldedInstance, foldSaga, migrated, type SagaSource } from "../../core/saga-history.ts";
+import { packState } from "../../core/saga-state.ts";
 import type { LoadedAggregate } from "../loader.ts";
-import { type Instance, type InstanceRow, instanceOf, storedContext, writeInstance } from "./instance.ts";
+import { type Instance, type InstanceRow, instanceOf, readRow, storedContext } from "./instance.ts";
 import type { LoadedSaga } from "./loaded-saga.ts";
+import { Reaction } from "./reaction.ts";
 import { reactCheckpoint } from "./reactor.ts";
 import type { SagaTools } from "./tools.ts";
 
@@ -44,17 +46,27 @@ export async function beginReacting(store: EventStore): Promise<void> {
 
 /**
  * Brings the instances under way into the charts at hand: folded again where the chart does what it did, migrated
- * where the saga says how.
+ * where the saga says how. All of them, or, when one is refused, none is migrated.
  * @throws StartRefused naming the instances that neither works for.
  */
 export async function prepareSagas(tools: SagaTools): Promise<void> {
+  const keys: InstanceKey[] = [];
   const problems: string[] = [];
   for (const { name, id, row } of instancesOfOldCharts(tools.store, tools.sagas)) {
-    const loaded = tools.sagas.get(name) as LoadedSaga;
-    const carried = carryOver(loaded, id, row, tools);
+    const carried = carryOver(tools.sagas.get(name) as LoadedSaga, id, row, tools);
+    keys.push({ name, id });
     if (carried.outcome === "refused") problems.push(`${sagaStream(name, id)}: ${carried.message}`);
-    else await write(tools, loaded, { name, id, row }, carried);
   }
+  refuseOn(problems);
+  for (let first = 0; first < keys.length; first += perTransaction) {
+    const some = keys.slice(first, first + perTransaction);
+    await tools.store.withTransaction((tx) => bringOver(tx, some, tools));
+  }
+}
+
+const perTransaction = 100;
+
+function refuseOn(problems: readonly string[]): void {
   if (problems.length === 0) return;
   const shown = problems.slice(0, 20).join("\n  ");
   const more = problems.length > 20 ? `\n  and ${problems.length - 20} more` : "";
@@ -64,63 +76,45 @@ export async function prepareSagas(tools: SagaTools): Promise<void> {
   );
 }
 
-async function write(
-  { store, decider, clock }: SagaTools,
-  loaded: LoadedSaga,
-  stored: StoredInstance,
-  carried: Exclude<CarriedOver, { outcome: "refused" }>,
-): Promise<void> {
-  const { row, id } = stored;
-  const instance = instanceOf(loaded, id, { ...row, state: null });
-  instance.state = carried.instance?.state;
-  instance.timers = carried.instance?.timers ?? new Map();
-  await store.withTransaction((tx) => {
-    if (carried.outcome === "migrated") {
-      instance.version += 1;
-      decider.append(tx, [migrationOf(instance, carried, clock)]);
-    }
-    writeInstance(tx, instance);
-  });
+/** As they are now: another process may have gone on with them. */
+function bringOver(tx: Transaction, keys: readonly InstanceKey[], tools: SagaTools): void {
+  const reaction = new Reaction(tx, tools, new Map());
+  for (const { name, id } of keys) {
+    const loaded = tools.sagas.get(name) as LoadedSaga;
+    const row = readRow(tx, name, id);
+    if (row === undefined || row.chart === loaded.fingerprint) continue;
+    const carried = carryOver(loaded, id, row, tools);
+    if (carried.outcome === "refused") refuseOn([`${sagaStream(name, id)}: ${carried.message}`]);
+    else take(reaction, instanceOf(loaded, id, { ...row, state: null }), carried);
+  }
+  reaction.finish();
 }
 
-function migrationOf(
-  instance: Instance,
-  carried: Extract<CarriedOver, { outcome: "migrated" }>,
-  clock: SagaTools["clock"],
-): NewEvent {
-  const { stream, version, correlationId, loaded, timers } = instance;
-  const now = clock.now();
-  const { state } = carried.instance;
-  const data: SagaEvents["SagaMigrated"] = {
+function take(reaction: Reaction, instance: Instance, carried: Exclude<CarriedOver, Refused>): void {
+  const { steps } = reaction;
+  reaction.adopt(instance);
+  instance.state = carried.instance?.state;
+  if (carried.outcome === "same") return;
+  const { state, timers } = carried.instance;
+  instance.timers = timers;
+  steps.append(instance, "SagaMigrated", {
     fromVersion: carried.from.version,
-    toVersion: loaded.saga.version,
+    toVersion: instance.loaded.saga.version,
     from: carried.from.value,
     to: state.value,
     context: state.context,
+    contextBytes: Buffer.from(packState(state.context)).toString("base64"),
     timers: Array.from(timers, ([id, { dueMs, event }]) => ({ id, dueAt: new Date(dueMs).toISOString(), event })),
-  };
-  return {
-    id: clock.newId(),
-    stream,
-    category: sagaCategory,
-    version,
-    type: "SagaMigrated",
-    schemaVersion: 1,
-    data,
-    occurredAt: now,
-    recordedAt: now,
-    metadata: {
-      correlationId,
-      causationId: correlationId,
-      commandId: `${stream}@${version}`,
-      actor: { id: `saga:${loaded.saga.name}`, verified: true },
-    },
-  };
+  });
+  steps.run(instance);
 }
 
-interface StoredInstance {
+interface InstanceKey {
   readonly name: string;
   readonly id: string;
+}
+
+interface StoredInstance extends InstanceKey {
   readonly row: InstanceRow;
 }
 
@@ -145,27 +139,27 @@ export type CarriedOver =
       readonly instance: FoldedInstance;
       readonly from: { readonly version: number; readonly value: unknown };
     }
-  | { readonly outcome: "refused"; readonly message: string };
+  | Refused;
+
+interface Refused {
+  readonly outcome: "refused";
+  readonly message: string;
+}
 
 /** Pure but for reading the log. */
 export function carryOver(loaded: LoadedSaga, id: string, row: InstanceRow, tools: CarryTools): CarriedOver {
   const { saga } = loaded;
   const stream = sagaStream(saga.name, id);
-  let folded: ReturnType<typeof foldSaga>;
-  try {
-    folded = foldSaga(saga, tools.store.readStream(stream), sagaSource(loaded, tools));
-  } catch (error) {
-    folded = { outcome: "differs", version: 0, type: "", message: (error as Error).message };
-  }
+  const folded = foldSaga(saga, tools.store.readStream(stream), sagaSource(loaded, tools));
   if (folded.outcome === "folded") return { outcome: "same", instance: folded.instance };
   const { version: at, type, message } = folded;
   if (saga.migrate === undefined) return { outcome: "refused", message: `${type} at version ${at}: ${message}` };
-  const old = instanceOf(loaded, id, { ...row, state: null });
+  const { settings } = tools.policies.current(saga);
+  const info = { now: tools.clock.now(), settings };
+  const { timers } = instanceOf(loaded, id, { ...row, state: null });
   try {
     const target = saga.migrate({ id, version: row.sagaVersion, value: row.value, context: storedContext(row) });
-    const { settings } = tools.policies.current(saga);
-    const info = { now: tools.clock.now(), settings };
-    const instance = migrated(saga, old.timers, { ...target, version: row.version + 1 }, info);
+    const instance = migrated(saga, timers, { ...target, version: row.version + 1 }, info);
     return { outcome: "migrated", instance, from: { version: row.sagaVersion, value: row.value } };
   } catch (error) {
     return { outcome: "refused", message: `migrate failed: ${(error as Error).message}` };

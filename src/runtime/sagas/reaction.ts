@@ -57,6 +57,11 @@ export class Reaction {
     this.steps.run(instance);
   }
 
+  /** Takes an instance in that was made elsewhere, to write it at the end. */
+  adopt(instance: Instance): void {
+    this.#instances.set(instance.stream, instance);
+  }
+
   /** The instance under way, where there is one. */
   find(loaded: LoadedSaga, id: string): Instance | undefined {
     return this.#instance(loaded, id);
@@ -155,7 +160,7 @@ export class Reaction {
     const { correlationId, traceparent } = metadata;
     const start = { correlationId, ...(traceparent !== undefined && { traceparent }), startedAt: this.#now };
     const instance = newInstance(loaded, id, start);
-    this.#instances.set(instance.stream, instance);
+    this.adopt(instance);
     return instance;
   }
 
@@ -166,7 +171,7 @@ export class Reaction {
     const row = readRow(this.#tx, loaded.saga.name, id);
     if (row === undefined) return undefined;
     const instance = instanceOf(loaded, id, row);
-    this.#instances.set(stream, instance);
+    this.adopt(instance);
     return instance;
   }
 }

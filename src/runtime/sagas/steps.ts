@@ -4,7 +4,15 @@ import type { Transaction } from "../../core/event-store.ts";
 import { Fault, type FaultCode } from "../../core/fault.ts";
 import type { Metadata, RecordedEvent } from "../../core/message.ts";
 import type { Answer, Question, RejectedCommand, SagaCommand, StepInfo } from "../../core/saga.ts";
-import { type Effect, SagaFault, type SagaStep, sagaAccepts, startSaga, stepSaga } from "../../core/saga-chart.ts";
+import {
+  type Effect,
+  isOfSaga,
+  SagaFault,
+  type SagaStep,
+  sagaAccepts,
+  startSaga,
+  stepSaga,
+} from "../../core/saga-chart.ts";
 import {
   type CommandRecord,
   type ConsumedRecord,
@@ -308,11 +316,6 @@ function rejectionOf(command: SagaCommand, error: unknown): RejectedCommand {
   const { code, message, details } = error;
   const reason = details.reason;
   return { command, code, ...(typeof reason === "string" && { reason }), message };
-}
-
-/** Whether an error says something about a saga or its command, and nothing was written when it was thrown. */
-function isOfSaga(error: unknown): boolean {
-  return error instanceof SagaFault || (error instanceof Fault && !error.isRetryable);
 }
 
 /** Any error as what a saga is stuck at. */
