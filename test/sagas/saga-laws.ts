@@ -94,6 +94,10 @@ export function assertAllEnded(store: EventStore): void {
   for (const { key, value } of store.scan("checkpoints", { prefix: ["saga"] })) {
     assert.deepEqual(value, { running: 0, stuck: 0 }, String(key));
   }
+}
+
+/** Nothing ever needed help. */
+export function assertNoneStuck(store: EventStore): void {
   const stuck = [...store.readAll({ types: ["SagaStuck"] })] as RecordedEvent<string, SagaEvents["SagaStuck"]>[];
   assert.deepEqual(stuck, []);
 }

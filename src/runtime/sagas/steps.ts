@@ -235,6 +235,7 @@ export class Steps {
     let commandCount = 0;
     for (const effect of effects) {
       const causation = { causationId: causationId ?? event.id };
+      if (effect.kind === "cancel" || effect.kind === "timer") instance.queue.removeTimer(effect.id);
       if (effect.kind === "ask") instance.queue.add({ kind: "ask", question: effect.question, ...causation });
       if (effect.kind !== "send") continue;
       const commandId = (sent[commandCount] as CommandRecord).commandId;

@@ -33,7 +33,7 @@ const rank: Readonly<Record<Work["kind"], number>> = {
 
 /** Work in order of its rank; within a rank, first come, first served. */
 export class WorkQueue {
-  readonly #items: Work[];
+  #items: Work[];
 
   constructor(items: readonly Work[] = []) {
     this.#items = [...items];
@@ -54,6 +54,11 @@ export class WorkQueue {
 
   removeFirst(): void {
     this.#items.shift();
+  }
+
+  /** A timer that was taken back, or set again, does not fire although it was due. */
+  removeTimer(timer: string): void {
+    this.#items = this.#items.filter((work) => work.kind !== "timer" || work.id !== timer);
   }
 
   /** Whether effects are left to do. */
