@@ -112,8 +112,22 @@ interface Raised {
 function timer({ event, id, delay }: Raised): Effect | undefined {
   if (delay === undefined) return undefined;
   if (id === undefined) throw new SagaFault("TIMER_WITHOUT_ID", `a delayed raise of ${event.type} has no id`);
-  if (!Number.isFinite(delay) || delay < 0) {
-    throw new SagaFault("DELAY_NOT_FINITE", `the delay of ${id} is ${delay}; it must be 0 or more milliseconds`);
+  if (id.length > maxTimerId) {
+    throw new SagaFault("TIMER_ID_TOO_LONG", `the id of a delayed raise of ${event.type} is longer than ${maxTimerId}`);
   }
-  return { kind: "timer", id, delayMs: delay, event };
+  return { kind: "timer", id, delayMs: checkedDelay(id, delay), event };
+}
+
+/** It is part of a key of the store, with the saga's name and the instance's id. */
+const maxTimerId = 500;
+/** A thousand years: what is due then is still a date. */
+const maxDelayMs = 1_000 * 366 * 24 * 60 * 60 * 1_000;
+
+/** A delay in whole milliseconds. @throws SagaFault when it is none. */
+export function checkedDelay(id: string, delayMs: number): number {
+  if (delayMs >= 0 && delayMs <= maxDelayMs) return Math.round(delayMs);
+  throw new SagaFault(
+    "DELAY_NOT_FINITE",
+    `the delay of ${id} is ${delayMs}; it must be 0 to ${maxDelayMs} milliseconds`,
+  );
 }

@@ -7,6 +7,7 @@ import type { ChartState } from "./chart.ts";
 import type { RecordedEvent } from "./message.ts";
 import type { Saga, StepInfo } from "./saga.ts";
 import {
+  checkedDelay,
   type Effect,
   isOfSaga,
   type SagaStep,
@@ -203,7 +204,7 @@ export function timersAfter(
   for (const effect of effects) {
     if (effect.kind === "cancel") next.delete(effect.id);
     if (effect.kind === "timer") {
-      next.set(effect.id, { dueMs: Date.parse(now) + Math.round(effect.delayMs), event: effect.event });
+      next.set(effect.id, { dueMs: Date.parse(now) + effect.delayMs, event: effect.event });
     }
   }
   return next;
@@ -233,7 +234,7 @@ export function migrated(
   const nodes = state._nodes as readonly { readonly after: readonly DelayedTransition[] }[];
   for (const { eventType, delay } of nodes.flatMap(({ after }) => after)) {
     if (timers.has(eventType)) continue;
-    const dueMs = Date.parse(info.now) + Math.round(delayMs(saga, state, delay, info));
+    const dueMs = Date.parse(info.now) + checkedDelay(eventType, delayMs(saga, state, delay, info));
     timers.set(eventType, { dueMs, event: { type: eventType } });
   }
   for (const id of timers.keys()) {

@@ -1,10 +1,10 @@
 /** Sagas that cannot go on: what waits for them meanwhile, and what becomes of it when somebody helps. */
-import { defineSaga, type Saga, type SagaEventOf } from "retrace";
+import { defineSaga, type Saga, type SagaEventOf, type SagaReplies, send } from "retrace";
 import { beforeEach, describe, expect, test } from "vitest";
 import { assign, cancel, raise, setup } from "xstate";
 import { z } from "zod";
 import type { SagaEvents } from "../../src/core/saga-events.ts";
-import { assertAllEnded } from "./saga-laws.ts";
+import { assertAllEnded, assertRowsAreFolds } from "./saga-laws.ts";
 import { openSagas, type SagaSetting } from "./setting.ts";
 import { order, type orderSchemas, stock } from "./shop.ts";
 
@@ -124,4 +124,101 @@ describe("timers that fell due while a saga was stuck", () => {
     await sagas.settle();
     assertAllEnded(store);
   });
+});
+
+describe("refused commands", () => {
+  /** Sends two commands that are both refused, and knows what to do about one refusal. */
+  const machine = setup({
+    types: {
+      events: {} as SagaEventOf<typeof orderSchemas, "Placed"> | SagaReplies,
+    },
+    actions: {
+      releaseTwice: send("stock", () => ["s", "t"].map((id) => ({ id, type: "Release", data: { order: "nobody's" } }))),
+    },
+  }).createMachine({
+    id: "hasty",
+    initial: "begun",
+    states: {
+      begun: { on: { Placed: { target: "sure", actions: "releaseTwice" } } },
+      sure: { on: { SagaCommandRejected: "unsure" } },
+      unsure: {},
+    },
+  });
+  const { Placed } = byOrder;
+  const hasty = defineSaga({
+    name: "hasty",
+    settings: z.object({}),
+    startedBy: ["Placed"],
+    correlate: { Placed },
+    machine,
+  });
+
+  test("are never swallowed: one that finds the chart in another state leaves the saga stuck", async () => {
+    const sagas = await openSagas([order, stock, hasty]);
+    await sagas.send("order", "o", "Place", { stock: "s" });
+    await sagas.settle();
+    expect(steps(sagas, "hasty", "o").slice(2)).toEqual([
+      ["SagaCommandRejected", "unsure"],
+      ["SagaStuck", undefined],
+    ]);
+    expect(sagas.story("hasty", "o").at(-1)?.data).toMatchObject({
+      reason: "COMMAND_REJECTED",
+      at: "the rejection of Release",
+    });
+    await help(sagas, "hasty", "o", "skipped");
+    expect([...sagas.store.scan("sagas", {})]).toMatchObject([{ value: { value: "unsure" } }]);
+    assertRowsAreFolds(sagas.store, [hasty]);
+  });
+});
+
+describe("a chart that ends, and is stuck at its last command", () => {
+  const machine = setup({
+    types: { events: {} as SagaEventOf<typeof orderSchemas, "Placed" | "Shipped"> | { type: "LATER" } },
+    actions: {
+      setLater: raise({ type: "LATER" }, { id: "later", delay: 1_000 }),
+      reserve: send("stock", () => ({ id: "s", type: "Reserve", data: { order: "bug" } })),
+    },
+  }).createMachine({
+    id: "brief",
+    initial: "begun",
+    states: {
+      begun: { on: { Placed: { target: "waiting", actions: "setLater" } } },
+      waiting: { on: { Shipped: "over", LATER: "over" } },
+      over: { type: "final", entry: "reserve" },
+    },
+  });
+  const { Placed, Shipped } = byOrder;
+  const correlate = { Placed, Shipped };
+  const brief = defineSaga({ name: "brief", settings: z.object({}), startedBy: ["Placed"], correlate, machine });
+
+  test("has no timers any more", async () => {
+    const sagas = await openSagas([order, stock, brief]);
+    await sagas.send("order", "o", "Place", { stock: "s" });
+    await sagas.settle();
+    expect(sagas.reactor.nextDueMs()).toBeDefined();
+    await sagas.send("order", "o", "Ship");
+    await sagas.settle();
+    expect(sagas.story("brief", "o").at(-1)).toMatchObject({ type: "SagaStuck", data: { reason: "INTERNAL" } });
+    expect(sagas.reactor.nextDueMs()).toBeUndefined();
+    assertRowsAreFolds(sagas.store, [brief]);
+    await help(sagas, "brief", "o", "skipped");
+    assertAllEnded(sagas.store);
+  });
+});
+
+test.each([
+  ["a delay that reaches beyond what a date can be", "later", 1e20, "DELAY_NOT_FINITE"],
+  ["a timer whose id fits in no key", "x".repeat(3_000), 1_000, "TIMER_ID_TOO_LONG"],
+])("%s leaves the saga stuck at the event", async (_, id, delay, reason) => {
+  const { Placed } = byOrder;
+  const machine = setup({
+    types: { events: {} as SagaEventOf<typeof orderSchemas, "Placed"> | { type: "LATER" } },
+    actions: { setLater: raise({ type: "LATER" }, { id, delay }) },
+  }).createMachine({ id: "odd", initial: "begun", states: { begun: { on: { Placed: { actions: "setLater" } } } } });
+  const correlate = { Placed };
+  const odd = defineSaga({ name: "odd", settings: z.object({}), startedBy: ["Placed"], correlate, machine });
+  const sagas = await openSagas([order, stock, odd]);
+  await sagas.send("order", "o", "Place", { stock: "s" });
+  await sagas.settle();
+  expect(sagas.story("odd", "o").at(-1)?.data).toMatchObject({ reason, at: "the event at position 1" });
 });

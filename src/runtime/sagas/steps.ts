@@ -146,7 +146,10 @@ export class Steps {
     const info = this.#info(instance);
     const input = work.kind === "rejected" ? rejectedInput(work.data, info) : answeredInput(work.data, info);
     const state = instance.state as ChartState;
-    const step = sagaAccepts(state, input) ? stepSaga(instance.loaded.saga, state, input) : undefined;
+    const isAccepted = sagaAccepts(state, input);
+    // It was accepted where the command was refused; what came in between may have led elsewhere.
+    if (!isAccepted && work.kind === "rejected") throw refused(work.data);
+    const step = isAccepted ? stepSaga(instance.loaded.saga, state, input) : undefined;
     instance.queue.removeFirst();
     if (step === undefined) return;
     const { causationId } = work;
@@ -161,11 +164,7 @@ export class Steps {
     const rejected = this.#decide(instance, work);
     if (rejected !== undefined) {
       const input = rejectedInput(rejected, this.#info(instance));
-      if (!sagaAccepts(instance.state as ChartState, input)) {
-        const { command, message } = rejected;
-        const where = `${command.type} to ${command.category}-${command.id}`;
-        throw new SagaFault("COMMAND_REJECTED", `${where} was refused, and the chart has no way on: ${message}`);
-      }
+      if (!sagaAccepts(instance.state as ChartState, input)) throw refused(rejected);
     }
     instance.queue.removeFirst();
     const { commandId, causationId } = work;
@@ -231,7 +230,7 @@ export class Steps {
     };
     const event = this.append(instance, type, { ...what, ...record } as never, causationId);
     instance.state = state;
-    instance.timers = timersAfter(instance.timers, effects, this.#now);
+    instance.timers = state.status === "active" ? timersAfter(instance.timers, effects, this.#now) : new Map();
     let commandCount = 0;
     for (const effect of effects) {
       const causation = { causationId: causationId ?? event.id };
@@ -319,6 +318,11 @@ function rejectionOf(command: SagaCommand, error: unknown): RejectedCommand {
   return { command, code, ...(typeof reason === "string" && { reason }), message };
 }
 
+function refused({ command, message }: RejectedCommand): SagaFault {
+  const what = `${command.type} to ${command.category}-${command.id}`;
+  return new SagaFault("COMMAND_REJECTED", `${what} was refused, and the chart has no way on: ${message}`);
+}
+
 /** Any error as what a saga is stuck at. */
 export function asSagaFault(error: unknown, reason: string): SagaFault {
   if (error instanceof SagaFault) return error;
@@ -335,7 +339,7 @@ function consumedRecord({ id, position, stream, version, type }: RecordedEvent):
 function timerRecords(effects: readonly Effect[], now: string): StepRecord["timers"] {
   const set = effects.flatMap((effect) => {
     if (effect.kind !== "timer") return [];
-    return [{ id: effect.id, dueAt: new Date(Date.parse(now) + Math.round(effect.delayMs)).toISOString() }];
+    return [{ id: effect.id, dueAt: new Date(Date.parse(now) + effect.delayMs).toISOString() }];
   });
   return { set, cancelled: effects.flatMap((effect) => (effect.kind === "cancel" ? [effect.id] : [])) };
 }
