@@ -36,6 +36,11 @@ export class Policies {
     return policy;
   }
 
+  /** A transaction was undone, and with it the policies that it may have set. */
+  forget(): void {
+    this.#current.clear();
+  }
+
   /** The settings of one version, for a saga that is folded again. @throws SagaFault when they do not fit today's schema. */
   at(saga: Saga, version: number): unknown {
     const parsed = saga.settings.safeParse(this.#stored(saga, version));

@@ -150,7 +150,7 @@ export class Reactor {
   }
 
   async #transaction<T>(work: (tx: Transaction, reaction: Reaction) => T): Promise<T> {
-    const { store, actors } = this.#options;
+    const { store, actors, policies } = this.#options;
     for (;;) {
       let reaction: Reaction | undefined;
       try {
@@ -166,6 +166,7 @@ export class Reactor {
         return result;
       } catch (error) {
         actors.drop(reaction?.steps.touched.keys() ?? []);
+        policies.forget();
         if (!(error instanceof TooFarAway)) {
           this.#failures.add(reaction?.steps.at, error);
           throw error;
