@@ -1,8 +1,10 @@
 /** However events are handed over, each is reacted to once and in the order of the log. */
-import type { RecordedEvent } from "retrace";
+import { defineSaga, type RecordedEvent, type SagaEventOf } from "retrace";
 import { expect, test } from "vitest";
+import { assign, setup } from "xstate";
+import { z } from "zod";
 import { openSagas, type SagaSetting } from "./setting.ts";
-import { buying, order, stock } from "./shop.ts";
+import { buying, order, type orderSchemas, stock } from "./shop.ts";
 
 /** A log of one filled stock and three orders. */
 async function threeOrders(): Promise<{ sagas: SagaSetting; log: readonly RecordedEvent[] }> {
@@ -27,4 +29,30 @@ test.each([
   await sagas.reactor.react(hand(log) as RecordedEvent[]);
   expect(consumed(sagas)).toEqual([2, 3, 4]);
   expect(sagas.reactor.position).toBe(4);
+});
+
+test("an event that correlates with one instance twice reaches it once", async () => {
+  const machine = setup({
+    types: {
+      context: {} as { readonly placed: number },
+      events: {} as SagaEventOf<typeof orderSchemas, "Placed">,
+    },
+    actions: { count: assign(({ context }) => ({ placed: context.placed + 1 })) },
+  }).createMachine({
+    id: "counting",
+    context: { placed: 0 },
+    initial: "on",
+    states: { on: { on: { Placed: { actions: "count" } } } },
+  });
+  const counting = defineSaga({
+    name: "counting",
+    settings: z.object({}),
+    startedBy: ["Placed"],
+    correlate: { Placed: ({ data }) => [(data as { stock: string }).stock, "all", "all"] },
+    machine,
+  });
+  const sagas = await openSagas([order, stock, counting]);
+  await sagas.send("order", "o", "Place", { stock: "all" });
+  await sagas.settle();
+  expect(sagas.story("counting", "all").map(({ type }) => type)).toEqual(["SagaStarted", "SagaAdvanced"]);
 });

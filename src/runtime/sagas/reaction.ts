@@ -126,9 +126,9 @@ export class Reaction {
     const { settings } = this.#tools.policies.current(loaded.saga);
     const read = (projection: string, key: string): unknown => this.steps.rows({ projection, keys: [key] })[0]?.value;
     const event = this.#tools.latest(stored) as RecordedEvent<string, never>;
-    const ids = [loaded.saga.correlate[stored.type]?.(event, { settings, read }) ?? []].flat();
-    const wrong = ids.find((id) => !isStreamId(id));
-    if (wrong === undefined) return ids;
+    const ids = new Set([loaded.saga.correlate[stored.type]?.(event, { settings, read }) ?? []].flat());
+    const wrong = [...ids].find((id) => !isStreamId(id));
+    if (wrong === undefined) return [...ids];
     throw new SagaFault("NOT_AN_ID", `"${wrong}" is no instance id: 1 to 128 of A-Z a-z 0-9 _ - ~`);
   }
 
