@@ -49,7 +49,9 @@ export class Reaction {
     const instance = this.#instance(loaded, id);
     const pending = instance?.timers.get(timer);
     if (instance === undefined || pending?.dueMs !== dueMs) {
-      this.#tx.delete("timers", [dueMs, name, id, timer]);
+      // Taken back a moment ago, it may be set again in another: what is stored of it is written at the end.
+      const isStored = instance?.stored.timers.get(timer)?.dueMs === dueMs;
+      if (!isStored) this.#tx.delete("timers", [dueMs, name, id, timer]);
       return;
     }
     instance.timers = new Map([...instance.timers].filter(([one]) => one !== timer));
