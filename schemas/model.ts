@@ -43,6 +43,9 @@ const aliasMove = { alias: key, fromVersion: key.optional(), toVersion: key.null
 
 const retirement = { reason: text.optional() };
 
+/** By what readers group: where the version came from, in every event about one that said so. */
+const ofRun = { trainingRunId: identifier.optional() };
+
 export const model = {
   commands: {
     CreateModel: z.strictObject(creation),
@@ -60,12 +63,15 @@ export const model = {
   events: {
     ModelCreated: z.looseObject(creation),
     ModelVersioned: z.looseObject(versioning),
-    ModelVersionApproved: z.looseObject(approval),
-    ModelVersionRejected: z.looseObject(rejection),
-    ModelDeployed: z.looseObject({ ...deployment, trafficShare }),
-    TrafficAdjusted: z.looseObject(adjustment),
-    DeploymentRolledBack: z.looseObject({ ...rollback, fromVersion: key }),
-    AliasMoved: z.looseObject(aliasMove),
-    ModelRetired: z.looseObject(retirement),
+    ModelVersionApproved: z.looseObject({ ...approval, ...ofRun }),
+    ModelVersionRejected: z.looseObject({ ...rejection, ...ofRun }),
+    ModelDeployed: z.looseObject({ ...deployment, trafficShare, ...ofRun }),
+    TrafficAdjusted: z.looseObject({ ...adjustment, ...ofRun }),
+    /** The run of `fromVersion`. */
+    DeploymentRolledBack: z.looseObject({ ...rollback, fromVersion: key, ...ofRun }),
+    /** The run of `toVersion`. */
+    AliasMoved: z.looseObject({ ...aliasMove, ...ofRun }),
+    /** The runs of the versions that were not rejected, 500 at most. */
+    ModelRetired: z.looseObject({ ...retirement, trainingRunIds: z.array(identifier).optional() }),
   },
 };

@@ -63,8 +63,8 @@ const checkpoint = { checkpointId: key, step: count, ref: reference.optional(), 
 const resumption = { checkpointId: key.optional(), reason: text.optional(), ...line };
 
 const completion = {
-  /** Its id is the model's stream id. */
-  modelArtifact: nested({ ...reference.partial().shape, id: streamId.optional() }).optional(),
+  /** Its id is the model's stream id, its version what the model's new version is to be called. */
+  modelArtifact: nested({ ...reference.partial().shape, id: streamId.optional(), version: key.optional() }).optional(),
   finalMetrics: metrics.optional(),
   durationMs: z.number().min(0).optional(),
   ...line,

@@ -16,6 +16,9 @@ import {
 import { assertEvent, assign, setup } from "xstate";
 import { model } from "../../schemas/model.ts";
 
+/** A retirement names no more: each may have 256 characters. */
+const maxRunsInEvent = 500;
+
 type ModelEvent = ChartEventOf<typeof model>;
 type RolledBack = EventData<typeof model, "DeploymentRolledBack">;
 
@@ -27,6 +30,8 @@ interface Deployment {
 
 interface Model {
   readonly versions: PartStates;
+  /** The training run of each version that named one: later events about the version carry it. */
+  readonly runs: Readonly<Record<string, string>>;
   /** Where each alias points now. */
   readonly aliases: Readonly<Record<string, string>>;
   /** By environment, each version once, the newest last. */
@@ -130,6 +135,11 @@ const machine = setup({
   },
   actions: {
     foldVersion: assign(({ context, event }) => foldVersion(context, event)),
+    rememberRun: assign(({ context, event }) => {
+      assertEvent(event, "ModelVersioned");
+      const { version, trainingRunId } = event.data;
+      return trainingRunId === undefined ? {} : { runs: { ...context.runs, [version]: trainingRunId } };
+    }),
     foldSuccessor: assign(({ context, event }) => {
       return namesSuccessor(event) ? foldVersion(context, asDeployment(event.data)) : {};
     }),
@@ -154,7 +164,7 @@ const machine = setup({
   },
 }).createMachine({
   id: "model",
-  context: { versions: {}, aliases: {}, deployments: {} },
+  context: { versions: {}, runs: {}, aliases: {}, deployments: {} },
   initial: "empty",
   states: {
     empty: {
@@ -162,7 +172,7 @@ const machine = setup({
     },
     created: {
       on: {
-        ModelVersioned: { guard: "versionAccepts", actions: "foldVersion" },
+        ModelVersioned: { guard: "versionAccepts", actions: ["foldVersion", "rememberRun"] },
         ModelVersionApproved: { guard: "versionAccepts", actions: "foldVersion" },
         ModelVersionRejected: { guard: "versionAccepts", actions: "foldVersion" },
         ModelDeployed: { guard: "versionAccepts", actions: ["foldVersion", "deploy"] },
@@ -186,16 +196,25 @@ export default defineAggregate({
 
     VersionModel: (_state, { data }) => ({ type: "ModelVersioned", data }),
 
-    ApproveVersion: (_state, { data }) => ({ type: "ModelVersionApproved", data }),
+    ApproveVersion: ({ context }, { data }) => ({
+      type: "ModelVersionApproved",
+      data: { ...data, ...runOf(context, data.version) },
+    }),
 
-    RejectVersion: (_state, { data }) => ({ type: "ModelVersionRejected", data }),
+    RejectVersion: ({ context }, { data }) => ({
+      type: "ModelVersionRejected",
+      data: { ...data, ...runOf(context, data.version) },
+    }),
 
-    DeployModel: (_state, { data }) => ({ type: "ModelDeployed", data: { trafficShare: 1, ...data } }),
+    DeployModel: ({ context }, { data }) => ({
+      type: "ModelDeployed",
+      data: { trafficShare: 1, ...data, ...runOf(context, data.version) },
+    }),
 
     AdjustTraffic: (state, { data }) => {
       const isServing = serving(state.context, data.environment).some(({ version }) => version === data.version);
       if (state.matches("created") && !isServing) return notDeployed(data.environment, data.version);
-      return { type: "TrafficAdjusted", data };
+      return { type: "TrafficAdjusted", data: { ...data, ...runOf(state.context, data.version) } };
     },
 
     RollBackDeployment: (state, { data }) => {
@@ -209,7 +228,12 @@ export default defineAggregate({
       const toVersion = data.toVersion ?? versionBefore(state.context, versions, fromVersion);
       return {
         type: "DeploymentRolledBack",
-        data: { ...data, fromVersion, ...(toVersion !== undefined && { toVersion }) },
+        data: {
+          ...data,
+          fromVersion,
+          ...(toVersion !== undefined && { toVersion }),
+          ...runOf(state.context, fromVersion),
+        },
       };
     },
 
@@ -222,12 +246,26 @@ export default defineAggregate({
         return reject("ALIAS_MOVED", message, { alias, current: current ?? null });
       }
       if (state.matches("created") && (current ?? null) === data.toVersion) return [];
-      return { type: "AliasMoved", data: { ...data, ...(current !== undefined && { fromVersion: current }) } };
+      const from = current !== undefined && { fromVersion: current };
+      return { type: "AliasMoved", data: { ...data, ...from, ...runOf(state.context, data.toVersion) } };
     },
 
-    RetireModel: (_state, { data }) => ({ type: "ModelRetired", data }),
+    RetireModel: ({ context }, { data }) => ({ type: "ModelRetired", data: { ...data, ...openRuns(context) } }),
   },
 });
+
+/** The training run that a version came from, where it is known. */
+function runOf({ runs }: Model, version: string | null): { readonly trainingRunId?: string } {
+  const trainingRunId = version !== null && Object.hasOwn(runs, version) ? runs[version] : undefined;
+  return trainingRunId === undefined ? {} : { trainingRunId };
+}
+
+/** The training runs of versions that are not rejected, as far as an event can hold them. */
+function openRuns({ runs, versions }: Model): { readonly trainingRunIds?: string[] } {
+  const open = Object.keys(runs).filter((version) => stateIn(versions, version) !== "rejected");
+  const trainingRunIds = [...new Set(open.map((version) => runs[version] as string))].slice(-maxRunsInEvent);
+  return trainingRunIds.length === 0 ? {} : { trainingRunIds };
+}
 
 function notDeployed(environment: string, version: string | undefined) {
   const what = version === undefined ? "nothing is" : `version ${version} is not`;

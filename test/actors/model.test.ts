@@ -357,6 +357,66 @@ describe("aliases", () => {
   });
 });
 
+describe("events about a version that names its training run", () => {
+  const ofRun = (version: string, trainingRunId: string): Event => ({
+    type: "ModelVersioned",
+    data: { version, trainingRunId },
+  });
+  const history = [created, ofRun("v1", "r1"), approved("v1"), deployed("v1"), ofRun("v2", "r2"), versioned("v3")];
+
+  test("name it, too", () => {
+    const { when } = given(model, [...history, approved("v2")]);
+    const about = { version: "v2", trainingRunId: "r2" };
+    given(model, history)
+      .when({ type: "ApproveVersion", data: { version: "v2" } })
+      .then([{ type: "ModelVersionApproved", data: about }]);
+    when({ type: "RejectVersion", data: { version: "v2" } }).then([{ type: "ModelVersionRejected", data: about }]);
+    when({ type: "DeployModel", data: { version: "v2", environment: "production" } }).then([
+      { type: "ModelDeployed", data: { ...about, environment: "production", trafficShare: 1 } },
+    ]);
+    when({ type: "AdjustTraffic", data: { version: "v1", environment: "production", trafficShare: 0.5 } }).then([
+      {
+        type: "TrafficAdjusted",
+        data: { version: "v1", environment: "production", trafficShare: 0.5, trainingRunId: "r1" },
+      },
+    ]);
+    when({ type: "RollBackDeployment", data: { environment: "production" } }).then([
+      { type: "DeploymentRolledBack", data: { environment: "production", fromVersion: "v1", trainingRunId: "r1" } },
+    ]);
+  });
+
+  test("are those of an alias's new version, and of all that a retirement leaves open", () => {
+    given(model, [...history, aliased("v1")])
+      .when({ type: "MoveAlias", data: { alias: "champion", toVersion: "v2" } })
+      .then([
+        {
+          type: "AliasMoved",
+          data: { alias: "champion", fromVersion: "v1", toVersion: "v2", trainingRunId: "r2" },
+        },
+      ]);
+    given(model, [...history, rejected("v2")])
+      .when({ type: "RetireModel", data: {} })
+      .then([{ type: "ModelRetired", data: { trainingRunIds: ["r1"] } }]);
+    const many = Array.from({ length: 600 }, (_, i) => ofRun(`x${i}`, `run${i}`));
+    const state = given(model, [created, ...many]);
+    state.when({ type: "RetireModel", data: {} }).then([
+      {
+        type: "ModelRetired",
+        data: {
+          trainingRunIds: many.slice(100).map(({ data }) => (data as { trainingRunId: string }).trainingRunId),
+        },
+      },
+    ]);
+  });
+
+  test("name none where none is known", () => {
+    const noted = given(model, history)
+      .when({ type: "ApproveVersion", data: { version: "v3" } })
+      .then([{ type: "ModelVersionApproved", data: { version: "v3" } }]);
+    expect(noted.context.runs).toEqual({ v1: "r1", v2: "r2" });
+  });
+});
+
 describe("fields", () => {
   test.each<[string, string, unknown, string]>([
     ["an unknown field", "CreateModel", { colour: "red" }, "colour"],
