@@ -1,6 +1,18 @@
 /** What the commands and events of an inference carry. */
 import { z } from "zod";
-import { count, identifier, imported, json, jsonObject, key, nested, ratingScale, reference, streamId, text } from "./fields.ts";
+import {
+  count,
+  identifier,
+  imported,
+  json,
+  jsonObject,
+  key,
+  nested,
+  ratingScale,
+  reference,
+  streamId,
+  text,
+} from "./fields.ts";
 
 /** By what readers group inferences: each event from the request on carries what is known of it. */
 const session = {

@@ -75,7 +75,7 @@ export type {
   VersionedSchema,
 } from "./core/schema.ts";
 export { type Clock, systemClock } from "./runtime/clock.ts";
-export { builtInActors, type LoadedActors, loadActors } from "./runtime/loader.ts";
+export { type ActorDefinition, builtInActors, type LoadedActors, loadActors } from "./runtime/loader.ts";
 export { createRuntime, type Runtime, type RuntimeOptions } from "./runtime/runtime.ts";
 export { type LmdbOptions, openLmdbStore } from "./store/lmdb.ts";
 export { openMemoryStore } from "./store/memory.ts";

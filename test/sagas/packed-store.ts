@@ -6,7 +6,8 @@ import { overStore } from "./over-store.ts";
 export function openPackedStore(id: string): EventStore {
   const store = openMemoryStore(id);
   let running: Transaction | undefined;
-  const append = (events: readonly NewEvent[]) => store.append(packed(events), running as Transaction);
+  const append = (events: readonly NewEvent[], tx?: Transaction) =>
+    tx === undefined ? store.append(packed(events)) : store.append(packed(events), running as Transaction);
   const withTransaction: EventStore["withTransaction"] = (work) =>
     store.withTransaction((tx) => {
       running = tx;

@@ -92,7 +92,7 @@ export function assertAllEnded(store: EventStore): void {
   assert.deepEqual([...store.scan("sagas", {})], []);
   assert.deepEqual([...store.scan("timers", {})], []);
   for (const { key, value } of store.scan("checkpoints", { prefix: ["saga"] })) {
-    assert.deepEqual(value, { running: 0, stuck: 0 }, String(key));
+    assert.deepEqual(value, { running: 0, stuck: 0, timers: 0 }, String(key));
   }
 }
 

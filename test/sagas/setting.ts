@@ -90,15 +90,13 @@ export async function openSagas(actors: readonly ActorDefinition[], given: SagaS
   projections.startBuilding();
   await projections.built();
   await prepareSagas(options);
-  projections.startBuilding();
-  await projections.built();
   const reactor = new Reactor(options);
   const tick = new Tick({ store, decider, actors: live, aggregates, log, maxQueued: 10_000 });
   const settle = async (): Promise<void> => {
     for (;;) {
       const events = [...store.readAll({ afterPosition: reactor.position })];
       if (events.length > 0) await reactor.react(events);
-      else if ((await reactor.fireDue()) === 0) return;
+      else if ((await reactor.fireDue()) === 0) return reactor.save();
     }
   };
   return {

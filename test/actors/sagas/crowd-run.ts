@@ -2,7 +2,7 @@
  * A crowd set as it would come in: each item a review that `review-routing` conducts, each vote a claim and a submission,
  * until the saga has closed the review. In process, with the projections kept beside the saga.
  */
-import type { EventData } from "retrace";
+import type { ActorDefinition, EventData } from "retrace";
 import feedback from "../../../actors/aggregates/feedback.ts";
 import inference from "../../../actors/aggregates/inference.ts";
 import policy from "../../../actors/aggregates/policy.ts";
@@ -20,7 +20,7 @@ import type { Outcome } from "../../consensus/vote-by-vote.ts";
 import { openSagas, type SagaSetting, type SagaSettings } from "../../sagas/setting.ts";
 
 /** Everything that has to do with reviews. */
-export const actors = [
+export const actors: readonly ActorDefinition[] = [
   ...[feedback, inference, policy, reviewAggregate, reviewer],
   ...[reviewQueue, reviewerQuality, reviewRouting],
 ];
