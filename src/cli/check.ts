@@ -2,9 +2,10 @@
 import type { Command as CliCommand } from "commander";
 import { aggregateReader } from "../core/check-history.ts";
 import { Fault } from "../core/fault.ts";
-import { type BrokenStream, checkLog, type LogToCheck, type StreamReaders } from "../runtime/check-log.ts";
+import { type BrokenStream, type Checks, checkLog, type LogToCheck } from "../runtime/check-log.ts";
 import { builtInActors, loadActors } from "../runtime/loader.ts";
 import { type PartOfLog, servedLogToCheck, storeToCheck } from "../runtime/log-to-check.ts";
+import { sagaChecker } from "../runtime/sagas/check-saga-stream.ts";
 import { colors } from "./colors.ts";
 import { openExistingStore } from "./existing-store.ts";
 import { actorsOption, collect, parseInteger } from "./parse.ts";
@@ -47,17 +48,20 @@ function refuseBrokerBesideData(command: CliCommand): void {
 }
 
 async function check(options: Options): Promise<void> {
-  const { aggregates } = await loadActors([builtInActors, ...options.actors]);
-  const readers = new Map([...aggregates].map(([category, { aggregate }]) => [category, aggregateReader(aggregate)]));
+  const actors = await loadActors([builtInActors, ...options.actors]);
+  const checks = {
+    readers: new Map([...actors.aggregates].map(([name, { aggregate }]) => [name, aggregateReader(aggregate)])),
+    sagas: sagaChecker(actors),
+  };
   const part: PartOfLog = options.category === undefined ? {} : { categories: options.category };
-  if (options.data !== undefined) return checkStore(options.data, part, { options, readers });
+  if (options.data !== undefined) return checkStore(options.data, part, { options, checks });
   await withClient(options, async (client) => {
     const { position } = await client.query<{ readonly position: number }>("health");
-    await report({ log: servedLogToCheck(client, part), position, readers, options });
+    await report({ log: servedLogToCheck(client, part), position, checks, options });
   });
 }
 
-async function checkStore(data: string, part: PartOfLog, rest: Pick<Work, "options" | "readers">): Promise<void> {
+async function checkStore(data: string, part: PartOfLog, rest: Pick<Work, "options" | "checks">): Promise<void> {
   const store = openExistingStore(data);
   try {
     await report({ log: storeToCheck(store, part), position: store.position(), ...rest });
@@ -70,7 +74,7 @@ interface Work {
   readonly log: LogToCheck;
   /** Where the log ends, for the progress. */
   readonly position: number;
-  readonly readers: StreamReaders;
+  readonly checks: Checks;
   readonly options: Options;
 }
 
@@ -94,14 +98,14 @@ async function report(work: Work): Promise<void> {
   if (count.broken > 0 || !count.isComplete) verbTools.exitCode(1);
 }
 
-async function printBroken({ log, position, readers, options }: Work): Promise<Count> {
+async function printBroken({ log, position, checks, options }: Work): Promise<Count> {
   const { limit = Number.POSITIVE_INFINITY, category: wanted = [] } = options;
   const interruption = catchInterruption();
   const progress = verbTools.progress("checking", position);
   const count: Count = { streams: 0, events: 0, broken: 0, unchecked: 0, isComplete: true };
-  const known = new Set(readers.keys());
+  const known = new Set<string>(checks.readers.keys());
   try {
-    for await (const { category, events, verdict, broken } of checkLog(log, readers)) {
+    for await (const { category, events, verdict, broken } of checkLog(log, checks)) {
       known.add(category);
       count.events += events;
       progress.advance(events);

@@ -14,6 +14,7 @@ export type BreakReason =
   | Extract<ReadEvent, { outcome: "unreadable" }>["reason"]
   | "SCHEMA_REFUSES"
   | "CHART_REFUSES"
+  | "SAGA_DIFFERS"
   | "CODE_THROWS";
 
 /** What is wrong with one stored event. */

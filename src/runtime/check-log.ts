@@ -7,6 +7,7 @@
  */
 import type { Break, StreamReader } from "../core/check-history.ts";
 import type { RecordedEvent } from "../core/message.ts";
+import { sagaCategory } from "../core/saga-events.ts";
 
 /** Some events, and where to go on: null at the end. May be read once, at once. */
 export interface Slice {
@@ -20,7 +21,12 @@ export interface LogToCheck {
   events(afterPosition: number): Promise<Slice>;
   /** Events of one stream in version order from a version on; `next` is a version. */
   history(stream: StreamAddress, fromVersion: number): Promise<Slice>;
+  /** The event at a position that the log has. */
+  eventAt(position: number): Promise<RecordedEvent>;
 }
+
+/** Checks a whole stream of another kind than an aggregate's, from what its first event says of it. */
+export type StreamChecker = (log: LogToCheck, first: StreamAddress) => Promise<CheckStep>;
 
 /** A stream and its category. */
 export type StreamAddress = Pick<RecordedEvent, "stream" | "category">;
@@ -47,18 +53,29 @@ export interface CheckStep extends StreamAddress {
 /** The code at hand, by category. */
 export type StreamReaders = ReadonlyMap<string, StreamReader>;
 
-/** Streams of the runtime's own kinds, until they have a reader. */
-const reserved: ReadonlySet<string> = new Set(["saga"]);
+/** How the streams of a log are checked. */
+export interface Checks {
+  readonly readers: StreamReaders;
+  /** Of saga streams; without one they are passed over. */
+  readonly sagas?: StreamChecker;
+}
 
 /** Checks stream by stream, in the order in which they began. End it whenever you like: it holds nothing open. */
-export async function* checkLog(log: LogToCheck, readers: StreamReaders): AsyncGenerator<CheckStep, void> {
+export async function* checkLog(log: LogToCheck, { readers, sagas }: Checks): AsyncGenerator<CheckStep, void> {
   for (let after: number | null = 0; after !== null; ) {
     const { events, next }: Slice = await log.events(after);
     const beginnings: RecordedEvent[] = [];
     for (const event of events) if (event.version === 1) beginnings.push(withoutData(event));
-    for (const first of beginnings) yield* checkStream(log, readers.get(first.category), first);
+    for (const first of beginnings) {
+      if (first.category === sagaCategory && sagas !== undefined) yield await sagas(log, addressOf(first));
+      else yield* checkStream(log, readers.get(first.category), first);
+    }
     after = next;
   }
+}
+
+function addressOf({ stream, category }: RecordedEvent): StreamAddress {
+  return { stream, category };
 }
 
 /** Payloads may be large, and a slice has many streams. */
@@ -102,7 +119,7 @@ async function* checkStream(
 
 function withoutReader(first: RecordedEvent): CheckStep {
   const { stream, category } = first;
-  if (reserved.has(category)) return { stream, category, events: 0, verdict: "unchecked" };
+  if (category === sagaCategory) return { stream, category, events: 0, verdict: "unchecked" };
   const message = `there is no category ${category}`;
   const broken = brokenAt(first, null, { reason: "UNKNOWN_CATEGORY", message, details: {} });
   return { stream, category, events: 1, verdict: "broken", broken };

@@ -1,5 +1,6 @@
 /** The logs that can be checked: a store that was opened here, and one that a runtime serves. */
 import type { EventStore } from "../core/event-store.ts";
+import type { RecordedEvent } from "../core/message.ts";
 import { streamId } from "../core/stream.ts";
 import type { Client } from "../wire/client.ts";
 import type { LogToCheck } from "./check-log.ts";
@@ -36,6 +37,10 @@ export function storeToCheck(store: EventStore, part: PartOfLog = {}): LogToChec
       const events = store.readStream(stream, { fromVersion, toVersion: end });
       return { events, next: end < store.head(stream).version ? end + 1 : null };
     },
+    eventAt: async (position) => {
+      for (const event of store.readAll({ afterPosition: position - 1, limit: 1 })) return event;
+      throw new Error(`the log has no position ${position}`);
+    },
   };
 }
 
@@ -45,5 +50,9 @@ export function servedLogToCheck(client: Client, part: PartOfLog = {}): LogToChe
     events: (afterPosition) => client.events({ ...part, afterPosition, limit: pageEvents }),
     history: ({ stream, category }, fromVersion) =>
       client.history(category, streamId(stream, category), { fromVersion, limit: pageEvents }),
+    eventAt: async (position) => {
+      const { events } = await client.events({ afterPosition: position - 1, limit: 1 });
+      return events[0] as RecordedEvent;
+    },
   };
 }

@@ -194,6 +194,41 @@ test("a policy changes the settings from then on, and one that does not fit is n
   expect((await client.query("health")) as object).toMatchObject({ timers: { pending: 1 } });
 });
 
+test("a chart that would do something else with what is under way is found by check, and refused at start", async () => {
+  const dataDir = tempDir();
+  const slow = delivery.replace("default(50)", "default(3_600_000)");
+  const first = await startRuntime({
+    dataDir,
+    args: ["--actors", project({ "parcel.ts": parcel, "sagas/delivery.ts": slow })],
+  });
+  const client = await connect({ servers: first.url });
+  onTestFinished(() => client.close());
+  await client.send("parcel", "p1", { type: "Post", data: {} });
+  await eventually("the saga waits", async () => (await client.history("saga", "delivery-p1")).events.length === 3);
+  const renamed = project({ "parcel.ts": parcel, "sagas/delivery.ts": slow.replaceAll("inTransit", "onTheRoad") });
+  const checked = await runCli(["check", "--nats", first.url, "--actors", renamed, "--json"]);
+  expect(checked.code).toBe(1);
+  expect(JSON.parse(checked.stdout.split("\n")[0] as string)).toMatchObject({
+    stream: "saga-delivery-p1",
+    version: 3,
+    reason: "SAGA_DIFFERS",
+  });
+  await first.stop();
+  expect((await runCli(["check", "--data", dataDir, "--actors", renamed])).stdout).toContain("saga-delivery-p1@3");
+  const refused = startRuntime({ dataDir, args: ["--actors", renamed] });
+  await expect(refused).rejects.toThrow(/1 instance.*saga-delivery-p1/s);
+
+  const migrate = `  migrate: ({ context }) => ({ value: "onTheRoad", context }),\n`;
+  const withMigration = slow
+    .replaceAll("inTransit", "onTheRoad")
+    .replace("  settings,\n", `  settings,\n  version: 2,\n${migrate}`);
+  const moved = project({ "parcel.ts": parcel, "sagas/delivery.ts": withMigration });
+  expect((await runCli(["check", "--data", dataDir, "--actors", moved])).code).toBe(0);
+  const second = await startRuntime({ dataDir, args: ["--actors", moved] });
+  const { stdout } = await runCli(["saga", "show", "delivery", "p1", "--nats", second.url]);
+  expect(stdout).toContain("moved from version 1 to 2 of the saga, into onTheRoad");
+});
+
 test("commands to a saga are refused, and the catalog says what it listens to", async () => {
   const client = await post("p4");
   await expect(client.send("saga", "delivery-p1", { type: "SagaStarted", data: {} })).rejects.toMatchObject({

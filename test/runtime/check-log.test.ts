@@ -21,7 +21,7 @@ async function storeWith(events: readonly NewEvent[]): Promise<EventStore> {
 
 async function stepsOf(log: LogToCheck, ...aggregates: readonly Aggregate[]): Promise<CheckStep[]> {
   const steps: CheckStep[] = [];
-  for await (const step of checkLog(log, readersOf(...aggregates))) steps.push(step);
+  for await (const step of checkLog(log, { readers: readersOf(...aggregates) })) steps.push(step);
   return steps;
 }
 
@@ -200,13 +200,14 @@ test("a long stream is judged in many steps, and a check that is ended in one of
   const steps = await stepsOf(log, ticket());
   let read = 0;
   const counting: LogToCheck = {
+    ...log,
     events: (after) => log.events(after),
     history: (stream, from) => {
       read += 1;
       return log.history(stream, from);
     },
   };
-  for await (const _ of checkLog(counting, readersOf(ticket()))) break;
+  for await (const _ of checkLog(counting, { readers: readersOf(ticket()) })) break;
 
   expect(steps.map(({ stream, events, verdict }) => [stream, events, verdict])).toEqual([
     ...Array(4).fill(["ticket-long", 2_000, undefined]),
@@ -249,6 +250,7 @@ describe("whatever the log and whatever the changes", () => {
 
   /** The same log, in slices of other sizes. */
   const sliced = (store: EventStore, size: number): LogToCheck => ({
+    ...storeToCheck(store),
     events: async (afterPosition) => {
       const events = [...store.readAll({ afterPosition, limit: size })];
       return { events, next: events.length < size ? null : (events.at(-1)?.position ?? null) };

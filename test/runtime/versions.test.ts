@@ -172,7 +172,7 @@ describe("logs of older versions", async () => {
   test.each(files)("%s: every event is read, fits today's schema, and keeps all its fields", async (file) => {
     const store = openLmdbStore({ path: join(await dataWith(logIn(file)), "log"), newId: () => "s" });
     const verdicts: (string | undefined)[] = [];
-    for await (const { verdict } of checkLog(storeToCheck(store), readers)) verdicts.push(verdict);
+    for await (const { verdict } of checkLog(storeToCheck(store), { readers })) verdicts.push(verdict);
     await store.close();
 
     expect(new Set(verdicts)).toEqual(new Set(["sound"]));
