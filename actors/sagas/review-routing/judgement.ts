@@ -3,25 +3,18 @@ import type { Answer } from "retrace";
 import { nextStep } from "../../consensus/next-step.ts";
 import { parametersFrom } from "../../consensus/parameters-from.ts";
 import { type KindRow, noReviews, qualityOf, type VoterRow } from "../../consensus/quality.ts";
+import { kindKey, voterKey } from "../../projections/reviewer-quality/keys.ts";
 import type { Case, Judgement } from "./case.ts";
 import { consensusFor, type Settings } from "./settings.ts";
 
 /** Rows of the projection `reviewer-quality` for the voters of a case, and for its kind of task. */
-export function qualityKeys({ taskKind = "", votes }: Case): string[] {
+export function qualityKeys({ taskKind, votes }: Case): string[] {
   return [kindKey(taskKind), ...votes.map(({ voter }) => voterKey(taskKind, voter))];
-}
-
-function kindKey(taskKind: string): string {
-  return `kind/${taskKind}`;
-}
-
-function voterKey(taskKind: string, voter: string): string {
-  return `voter/${taskKind}/${voter}`;
 }
 
 /** Decides by the votes, by what the voters were worth before, and by how far this kind of task is agreed on at all. */
 export function judge(one: Case, { rows, position }: Answer, settings: Settings): Judgement {
-  const { taskKind = "", votes, options, k, maxK } = one;
+  const { taskKind, votes, options, k, maxK } = one;
   const found = new Map(rows.map(({ key, value }) => [key, value]));
   const voters = Object.fromEntries(
     votes.flatMap(({ voter }) => {
@@ -29,7 +22,7 @@ export function judge(one: Case, { rows, position }: Answer, settings: Settings)
       return row === undefined ? [] : [[voter, row]];
     }),
   );
-  const consensus = consensusFor(settings, one.taskKind);
+  const consensus = consensusFor(settings, taskKind);
   const ballot = { voters: votes.map(({ voter }) => voter), options };
   const parameters = parametersFrom({ voters }, ballot, consensus);
   const kind = (found.get(kindKey(taskKind)) as KindRow | undefined) ?? noReviews.kind;

@@ -63,21 +63,24 @@ async function reviewOf(sagas: SagaSetting, { item, votes }: CrowdItem, { id, op
   const k = Math.min(defaultSettings.k, maxK);
   await accepted(sagas, "review", id, "RequestReview", { taskKind: "crowd", options, k, maxK });
   for (let cast = k; cast <= votes.length; cast++) {
-    const next = votes.slice(cast === k ? 0 : cast - 1, cast);
-    await Promise.all(next.flatMap((vote) => castIn(sagas, id, vote)));
-    await sagas.settle();
+    await castVotes(sagas, id, votes.slice(cast === k ? 0 : cast - 1, cast));
     const end = endOf(sagas, id);
     if (end !== undefined) return { item, votes: cast, ...end };
   }
   throw new Error(`${id} wants more votes than there are`);
 }
 
-function castIn(sagas: SagaSetting, id: string, { voter: reviewer, label }: ItemVote): Promise<void>[] {
-  sagas.clock.advance(100);
-  return [
-    accepted(sagas, "review", id, "ClaimReview", { reviewer }),
-    accepted(sagas, "review", id, "SubmitLabel", { reviewer, label }),
-  ];
+/** Each a claim and a submission; then the saga does what it has to. */
+export async function castVotes(sagas: SagaSetting, id: string, votes: readonly ItemVote[]): Promise<void> {
+  const sent = votes.flatMap(({ voter: reviewer, label }) => {
+    sagas.clock.advance(100);
+    return [
+      accepted(sagas, "review", id, "ClaimReview", { reviewer }),
+      accepted(sagas, "review", id, "SubmitLabel", { reviewer, label }),
+    ];
+  });
+  await Promise.all(sent);
+  await sagas.settle();
 }
 
 type Closed = EventData<typeof review, "ReviewConsensusReached" | "ReviewDisputed">;

@@ -1,5 +1,5 @@
 /** Real crowds through `review-routing`, vote by vote: one policy that takes of each crowd what can be taken. */
-import { openMemoryStore } from "retrace";
+import { type Answer, openMemoryStore } from "retrace";
 import { describe, expect, test } from "vitest";
 import reviewerQuality from "../../../actors/projections/reviewer-quality.ts";
 import { Projections } from "../../../src/runtime/projections/projections.ts";
@@ -7,7 +7,7 @@ import { instanceCounts } from "../../../src/runtime/sagas/reaction.ts";
 import { absentCrowds, readCrowdSet } from "../../consensus/crowd-sets.ts";
 import { voteByVote } from "../../consensus/vote-by-vote.ts";
 import type { SagaSetting } from "../../sagas/setting.ts";
-import { crowdRun, figuresOf, openRouting } from "./crowd-run.ts";
+import { accepted, castVotes, crowdRun, figuresOf, openRouting } from "./crowd-run.ts";
 
 /** The first reviews of a set; `npm run torture -- crowds` takes all. */
 async function runShare(name: string, share: number) {
@@ -49,4 +49,23 @@ describe.skipIf(absentCrowds !== undefined)("the default policy, vote by vote,",
     const grown = await qualityRows(sagas, "grown");
     expect(await qualityRows(sagas, "rebuilt")).toEqual(grown);
   });
+});
+
+test("what is known of reviewers is found whatever the kind of task is called", async () => {
+  for (const taskKind of [undefined, "safety", "safety/tone", "100 %"]) {
+    const sagas = await openRouting({ store: openMemoryStore("crowd") });
+    const kind = { ...(taskKind !== undefined && { taskKind }), options: ["yes", "no"], k: 2, maxK: 2 };
+    const votes = [
+      { voter: "ada", label: "yes" },
+      { voter: "b/ob", label: "yes" },
+    ];
+    for (const id of ["first", "second"]) {
+      await accepted(sagas, "review", id, "RequestReview", kind);
+      await castVotes(sagas, id, votes);
+    }
+    const answered = [...sagas.store.readStream("saga-review-routing-second")]
+      .map(({ type, data }) => ({ type, data: data as Answer }))
+      .filter(({ type, data }) => type === "SagaAnswered" && data.question.projection === "reviewer-quality");
+    expect(answered.map(({ data }) => data.rows.length)).toEqual([3]);
+  }
 });
