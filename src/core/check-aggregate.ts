@@ -23,7 +23,7 @@ export function checkAggregate(aggregate: Aggregate): string[] {
   const { category, schemas, machine, decide } = aggregate;
   const problems: string[] = [];
   if (!isCategory(category)) problems.push(`category "${category}" is not kebab-case`);
-  if (category === "saga") problems.push(`category "saga" is reserved for the runtime`);
+  if (/^saga(-|$)/.test(category)) problems.push(`category "${category}" is reserved for the runtime`);
   problems.push(...missing(Object.keys(schemas.commands), Object.keys(decide), "command", "decide"));
   problems.push(...missing(Object.keys(decide), Object.keys(schemas.commands), "decide", "command schema"));
   for (const type of [...Object.keys(schemas.commands), ...Object.keys(schemas.events)]) {
