@@ -115,7 +115,19 @@ function timer({ event, id, delay }: Raised): Effect | undefined {
   if (id.length > maxTimerId) {
     throw new SagaFault("TIMER_ID_TOO_LONG", `the id of a delayed raise of ${event.type} is longer than ${maxTimerId}`);
   }
+  if (!isPlain(event)) {
+    throw new SagaFault("TIMER_NOT_PLAIN", `what ${event.type} carries is not plain data, as JSON has it`);
+  }
   return { kind: "timer", id, delayMs: checkedDelay(id, delay), event };
+}
+
+/** Whether a record of it gives it back the same. What is undefined counts as left out. */
+function isPlain(value: unknown): boolean {
+  if (value === null || ["undefined", "string", "boolean"].includes(typeof value)) return true;
+  if (typeof value !== "object") return Number.isFinite(value);
+  if (Array.isArray(value)) return value.every(isPlain);
+  const isRecord = [Object.prototype, null].includes(Object.getPrototypeOf(value));
+  return isRecord && Object.values(value).every(isPlain);
 }
 
 /** It is part of a key of the store, with the saga's name and the instance's id. */

@@ -207,13 +207,15 @@ describe("a chart that ends, and is stuck at its last command", () => {
 });
 
 test.each([
-  ["a delay that reaches beyond what a date can be", "later", 1e20, "DELAY_NOT_FINITE"],
-  ["a timer whose id fits in no key", "x".repeat(3_000), 1_000, "TIMER_ID_TOO_LONG"],
-])("%s leaves the saga stuck at the event", async (_, id, delay, reason) => {
+  ["a delay that reaches beyond what a date can be", "later", 1e20, undefined, "DELAY_NOT_FINITE"],
+  ["a timer whose id fits in no key", "x".repeat(3_000), 1_000, undefined, "TIMER_ID_TOO_LONG"],
+  ["a timer with a map, of which no record would be true", "later", 1_000, new Map([[1, 2]]), "TIMER_NOT_PLAIN"],
+  ["a timer with a number that JSON does not know", "later", 1_000, [{ ratio: Number.NaN }], "TIMER_NOT_PLAIN"],
+])("%s leaves the saga stuck at the event", async (_, id, delay, what, reason) => {
   const { Placed } = byOrder;
   const machine = setup({
-    types: { events: {} as SagaEventOf<typeof orderSchemas, "Placed"> | { type: "LATER" } },
-    actions: { setLater: raise({ type: "LATER" }, { id, delay }) },
+    types: { events: {} as SagaEventOf<typeof orderSchemas, "Placed"> | { type: "LATER"; what: unknown } },
+    actions: { setLater: raise({ type: "LATER", what }, { id, delay }) },
   }).createMachine({ id: "odd", initial: "begun", states: { begun: { on: { Placed: { actions: "setLater" } } } } });
   const correlate = { Placed };
   const odd = defineSaga({ name: "odd", settings: z.object({}), startedBy: ["Placed"], correlate, machine });
