@@ -40,8 +40,11 @@ const line = { sourceLine: sourceLine.optional() };
 /** By what readers group: each event carries it. */
 const about = { agent: identifier.optional() };
 
-/** Where a roll-back would go: the newest checkpoint that was marked before. */
-const before = { checkpoint: key.optional() };
+/**
+ * Of a failure. Where a roll-back would go: the newest checkpoint that was marked before; and whether one has given the
+ * step up already.
+ */
+const before = { checkpoint: key.optional(), rolledBack: z.boolean().optional() };
 
 const start = {
   ...about,
@@ -83,11 +86,14 @@ const result = {
 
 const checkpoint = { name: key, ...line };
 
-const rollback = { reason: text.optional(), ...line };
+const version = z.int().min(1);
+
+/** The failure that a roll-back is for: the version of its event. What is undone because of it says so, too. */
+const because = { cause: version.optional() };
+
+const rollback = { reason: text.optional(), ...because, ...line };
 
 const fork = { newSession: streamId, reason: text.optional(), ...line };
-
-const version = z.int().min(1);
 
 const completion = { result: json.optional(), resultRef: reference.optional(), ...line };
 
@@ -105,7 +111,7 @@ export const agentSession = {
     RecordToolResult: z.strictObject(result),
     MarkCheckpoint: z.strictObject(checkpoint),
     RejectDecision: z.strictObject(refusal),
-    /** To the newest checkpoint, unless it names one. */
+    /** To the checkpoint it names; without, to the newest that was marked before its cause, or to the newest of all. */
     RollBack: z.strictObject({ ...rollback, toCheckpoint: key.optional() }),
     /** By what the call said, unless it says how. */
     RequestCompensation: z.strictObject({ callId: stepId, compensation: compensation.optional(), ...line }),
@@ -128,15 +134,15 @@ export const agentSession = {
       ...rollback,
       toCheckpoint: key,
       toVersion: version,
-      /** The calls made after the checkpoint that are still to be compensated, the newest first. */
+      /** The calls made after the checkpoint that are still to be compensated and nobody's task yet, the newest first. */
       toCompensate: z.array(stepId).optional(),
       /** Those for which nobody knows how, the newest first. */
       notCompensable: z.array(stepId).optional(),
       ...about,
     }),
-    CompensationRequested: z.looseObject({ callId: stepId, compensation, ...line, ...ofTool }),
-    StepCompensated: z.looseObject({ callId: stepId, ...line, ...ofTool }),
-    CompensationFailed: z.looseObject({ callId: stepId, reason: text.optional(), ...line, ...ofTool }),
+    CompensationRequested: z.looseObject({ callId: stepId, compensation, ...because, ...line, ...ofTool }),
+    StepCompensated: z.looseObject({ callId: stepId, ...because, ...line, ...ofTool }),
+    CompensationFailed: z.looseObject({ callId: stepId, reason: text.optional(), ...because, ...line, ...ofTool }),
     SessionForked: z.looseObject({ ...fork, fromVersion: version, ...about }),
     SessionCompleted: z.looseObject({ ...completion, ...about }),
     SessionFailed: z.looseObject({ ...ending, ...about }),

@@ -13,7 +13,6 @@ import {
   type CallEntry,
   type Checkpoint,
   call,
-  checkpointBefore,
   decision,
   digestOfCall,
   digestOfDecision,
@@ -23,11 +22,11 @@ import {
   findDecision,
   isError,
   type Ledger,
-  owedSince,
   type WorkingState,
   withCall,
   withDecision,
 } from "./agent-session/ledger.ts";
+import { giveUp, owedSince, targetOf, unknownCheckpoint, wayBack, whyNotBecause } from "./agent-session/way-back.ts";
 
 /** Bounds of the state. What reaches one can go on in a fork. */
 const maxDecisions = 2_000;
@@ -103,7 +102,9 @@ const machine = setup({
     }),
     return: assign(({ context, event }) => {
       assertEvent(event, "ToolReturned");
-      return { calls: withCall(context, event, (entry) => ({ ...entry, result: digestOfResult(event.data) })) };
+      const result = digestOfResult(event.data);
+      const failure = isError(event.data) ? { failedAt: event.version } : {};
+      return { calls: withCall(context, event, (entry) => ({ ...entry, result, ...failure })) };
     }),
     request: assign(({ context, event }) => {
       assertEvent(event, "CompensationRequested");
@@ -128,7 +129,7 @@ const machine = setup({
       const target = findCheckpoint(context, event.data.toCheckpoint) as Checkpoint;
       // Those marked later belong to the way that was given up.
       const checkpoints = context.checkpoints.filter(({ version }) => version <= target.version);
-      return { checkpoints, workingState: target.workingState };
+      return { checkpoints, workingState: target.workingState, ...giveUp(context, target.version, event.data) };
     }),
     fork: assign(({ context, event }) => {
       assertEvent(event, "SessionForked");
@@ -244,7 +245,7 @@ export default defineAggregate({
         const message = `call ${data.callId} has returned something else; a result is never replaced`;
         return reject("ALREADY_RETURNED", message, { callId: data.callId });
       }
-      const back = entry !== undefined && isError(data) ? checkpointBefore(context, entry.version) : {};
+      const back = entry !== undefined && isError(data) ? wayBack(context, entry) : {};
       return { type: "ToolReturned", data: { ...data, ...back, ...ofTool(context, entry) } };
     },
 
@@ -261,7 +262,7 @@ export default defineAggregate({
       const before = findDecision(context, data.decisionId);
       if (isImported(context, data) || before?.state === "rejected") return [];
       const by = data.by ?? metadata.actor?.id;
-      const back = before === undefined ? {} : checkpointBefore(context, before.version);
+      const back = before === undefined ? {} : wayBack(context, before);
       const rejected = { ...data, ...(by !== undefined && { by }), ...back, ...context.about };
       return { type: "DecisionRejected", data: rejected };
     },
@@ -269,11 +270,13 @@ export default defineAggregate({
     RollBack: (state, { data }) => {
       const { context } = state;
       if (isImported(context, data)) return [];
-      const toCheckpoint = data.toCheckpoint ?? context.checkpoints.at(-1)?.name ?? "";
-      const target = findCheckpoint(context, toCheckpoint);
-      if (target === undefined && !state.matches("empty")) return unknownCheckpoint(context, data.toCheckpoint);
+      const { cause } = data;
+      const whyNot = cause === undefined || state.matches("empty") ? undefined : whyNotBecause(context, cause);
+      if (whyNot !== undefined) return whyNot;
+      const target = targetOf(context, data);
+      if (target === undefined && !state.matches("empty")) return unknownCheckpoint(context, data);
       if (state.matches("rolledBack") && target === context.checkpoints.at(-1)) return [];
-      const { version: toVersion = 0 } = target ?? {};
+      const { version: toVersion = 0, name: toCheckpoint = "" } = target ?? {};
       const rolledBack = { ...data, toCheckpoint, toVersion, ...owedSince(context, toVersion), ...context.about };
       return { type: "SessionRolledBack", data: rolledBack };
     },
@@ -288,7 +291,7 @@ export default defineAggregate({
         const message = `nothing says how to undo call ${data.callId}; name a compensation`;
         return reject("NO_COMPENSATION", message, { callId: data.callId });
       }
-      return { type: "CompensationRequested", data: { ...data, compensation, ...ofTool(context, entry) } };
+      return { type: "CompensationRequested", data: { ...data, compensation, ...undoing(context, entry) } };
     },
 
     RecordCompensation: ({ context }, { data }) => {
@@ -297,10 +300,10 @@ export default defineAggregate({
       if (isImported(context, data)) return [];
       if (reason === undefined) {
         if (entry?.state === "compensated") return [];
-        return { type: "StepCompensated", data: { ...compensated, ...ofTool(context, entry) } };
+        return { type: "StepCompensated", data: { ...compensated, ...undoing(context, entry) } };
       }
       if (entry?.failure === digestOf(reason)) return [];
-      return { type: "CompensationFailed", data: { ...compensated, reason, ...ofTool(context, entry) } };
+      return { type: "CompensationFailed", data: { ...compensated, reason, ...undoing(context, entry) } };
     },
 
     ForkSession: ({ context }, { data }, { id }) => {
@@ -345,6 +348,11 @@ function ofTool({ about }: Session, entry: CallEntry | undefined) {
   return { ...(entry !== undefined && { tool: entry.tool }), ...about };
 }
 
+/** What undoing a call says of it. */
+function undoing(context: Session, entry: CallEntry | undefined) {
+  return { ...(entry?.cause !== undefined && { cause: entry.cause }), ...ofTool(context, entry) };
+}
+
 function whyTooLarge(workingState: unknown): Rejection | undefined {
   const { length } = JSON.stringify(workingState);
   if (length <= maxStateSize) return undefined;
@@ -362,13 +370,6 @@ function tooManyCheckpoints({ checkpoints }: Session): Rejection {
     limit: maxCheckpoints,
     known: checkpoints.map(({ name }) => name),
   });
-}
-
-function unknownCheckpoint({ checkpoints }: Session, name: string | undefined): Rejection {
-  const known = checkpoints.map((checkpoint) => checkpoint.name);
-  const what = name === undefined ? "no checkpoint" : `no checkpoint ${name}`;
-  const message = `this session has ${what} to go back to; known are: ${known.join(", ") || "none"}`;
-  return reject("UNKNOWN_CHECKPOINT", message, { toCheckpoint: name ?? null, known });
 }
 
 interface Fork {

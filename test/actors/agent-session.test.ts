@@ -591,10 +591,12 @@ describe("rolling back", () => {
       .then([{ type: "SessionRolledBack", data: { toCheckpoint: "b", toVersion: 6, toCompensate: ["c2"] } }]);
   });
 
-  test("leaves decisions, calls and forks as they are", () => {
+  test("leaves decisions, calls and forks as they are, and notes which of them it gave up", () => {
     const before = given(agentSession, [...history, made("d1"), fork1]).state.context;
     const after = given(agentSession, [...history, made("d1"), fork1, rolledBack("a")]).state.context;
-    for (const field of ["calls", "decisions", "forks"]) expect(after[field]).toEqual(before[field]);
+    for (const field of ["calls", "decisions", "forks"]) expect(after[field]).toMatchObject(before[field]);
+    const givenUp = [...after.calls, ...after.decisions].filter(({ rolledBack }) => rolledBack === true);
+    expect(givenUp.map(({ callId, decisionId }) => callId ?? decisionId)).toEqual(["c1", "c2", "d1"]);
   });
 
   test("names no call that is undone, or being undone, or has nothing to undo", () => {
@@ -657,6 +659,89 @@ describe("rolling back", () => {
     given(agentSession, [started]).when(rollBack()).thenRejected("UNKNOWN_CHECKPOINT");
     given(agentSession, [started, failed]).when(rollBack()).thenRejected("UNKNOWN_CHECKPOINT");
     given(agentSession).when(rollBack("a")).thenNotAllowed({ state: "empty" });
+  });
+});
+
+describe("rolling back because of a failure", () => {
+  const because = (cause: number, data: object = {}) => ({ type: "RollBack", data: { cause, ...data } }) as const;
+  /** Fails at version 7, behind a checkpoint that was marked after the call. */
+  const history: Event[] = [
+    started,
+    marked("a"),
+    called("c1", "delete"),
+    made("d1"),
+    marked("b"),
+    called("c2", "delete"),
+    returned("c1", { error: "x" }),
+  ];
+  const undone: Event = { type: "SessionRolledBack", data: { toCheckpoint: "a", toVersion: 2, cause: 7 } };
+
+  test("goes to the newest checkpoint before the step that failed", () => {
+    given(agentSession, history)
+      .when(because(7))
+      .then([
+        {
+          type: "SessionRolledBack",
+          data: { toCheckpoint: "a", toVersion: 2, cause: 7, toCompensate: ["c2", "c1"], notCompensable: [] },
+        },
+      ]);
+    given(agentSession, [...history, rejected("d1")])
+      .when(because(8))
+      .then([{ type: "SessionRolledBack", data: { toCheckpoint: "a", toVersion: 2, cause: 8 } }]);
+    given(agentSession, history)
+      .when(because(7, { toCheckpoint: "b" }))
+      .then([{ type: "SessionRolledBack", data: { toCheckpoint: "b", toVersion: 5, cause: 7 } }]);
+  });
+
+  test("is refused when nothing failed there, when it is done, and when there is nowhere to go", () => {
+    given(agentSession, history).when(because(6)).thenRejected("UNKNOWN_CAUSE");
+    given(agentSession, [...history, undone])
+      .when(because(7))
+      .thenRejected("ALREADY_ROLLED_BACK");
+    given(agentSession, [...history, rolledBack("a", 2), made("d2")])
+      .when(because(7))
+      .thenRejected("ALREADY_ROLLED_BACK");
+    given(agentSession, [started, called("c1"), returned("c1", { error: "x" }), marked("late")])
+      .when(because(3))
+      .thenRejected("UNKNOWN_CHECKPOINT");
+    given(agentSession).when(because(1)).thenNotAllowed({ state: "empty" });
+  });
+
+  test("all that is undone says because of what", () => {
+    const { when } = given(agentSession, [...history, undone]);
+    when(request("c2")).then([requested("c2", "delete")]);
+    const asked = given(agentSession, [...history, undone, requested("c2")]);
+    for (const [command, type] of [
+      [request("c1"), "CompensationRequested"],
+      [compensate("c2"), "StepCompensated"],
+      [compensate("c2", "locked"), "CompensationFailed"],
+    ] as const) {
+      asked.when(command).then([{ type, data: { callId: command.data.callId, cause: 7 } } as Event]);
+    }
+  });
+
+  test("leaves to an earlier roll-back what that has taken on", () => {
+    const more = [...history, undone, called("c3", "delete"), returned("c3", { error: "y" })];
+    given(agentSession, more)
+      .when(because(10))
+      .then([
+        { type: "SessionRolledBack", data: { toCheckpoint: "a", toVersion: 2, cause: 10, toCompensate: ["c3"] } },
+      ]);
+    given(agentSession, more)
+      .when(rollBack("a"))
+      .then([{ type: "SessionRolledBack", data: { toCheckpoint: "a", toVersion: 2, toCompensate: ["c3"] } }]);
+  });
+
+  test("what fails after it was given up says so", () => {
+    const late = given(agentSession, [...history, undone]);
+    late
+      .when(record("c2", { error: "x" }))
+      .then([{ type: "ToolReturned", data: { callId: "c2", error: "x", checkpoint: "a", rolledBack: true } }]);
+    late
+      .when({ type: "RejectDecision", data: { decisionId: "d1" } })
+      .then([{ type: "DecisionRejected", data: { decisionId: "d1", checkpoint: "a", rolledBack: true } }]);
+    const state = late.when(record("c2")).then([returned("c2")]);
+    expect(state.context.calls[1]).not.toHaveProperty("failedAt");
   });
 });
 

@@ -11,7 +11,6 @@ type SessionEvent = ChartEventOf<typeof agentSession>;
 type Called = EventData<typeof agentSession, "ToolCalled">;
 type Returned = EventData<typeof agentSession, "ToolReturned">;
 type Made = EventData<typeof agentSession, "DecisionMade">;
-type RolledBack = EventData<typeof agentSession, "SessionRolledBack">;
 
 /** A JSON object; the agent's own. */
 export type WorkingState = EventData<typeof agentSession, "AgentStateChanged">["patch"];
@@ -24,23 +23,28 @@ export interface Checkpoint {
   readonly workingState: WorkingState;
 }
 
-/** One decision, as a part of the session. */
-export interface DecisionEntry {
-  readonly decisionId: string;
+/** What every step keeps: a decision, a call. */
+export interface Step {
   readonly state: StateValue;
-  /** Of the stream, when it was made. */
+  /** Of the stream, when it was made: after a checkpoint, or not. */
   readonly version: number;
+  /** Of the stream, when it failed or was rejected. */
+  readonly failedAt?: number;
+  /** Set when a roll-back has given it up. */
+  readonly rolledBack?: true;
+}
+
+/** One decision, as a part of the session. */
+export interface DecisionEntry extends Step {
+  readonly decisionId: string;
   /** Of thought and action. */
   readonly digest: number;
 }
 
 /** One tool call, as a part of the session. */
-export interface CallEntry {
+export interface CallEntry extends Step {
   readonly callId: string;
   readonly tool: string;
-  readonly state: StateValue;
-  /** Of the stream, when it was called: after a checkpoint, or not. */
-  readonly version: number;
   /** Of what was called. */
   readonly digest: number;
   /** Digest of what it returned. */
@@ -49,6 +53,8 @@ export interface CallEntry {
   readonly compensation?: Called["compensation"];
   /** Digest of why undoing it failed. */
   readonly failure?: number;
+  /** The failure because of which it is to be undone: it is then the task of whoever rolled back. */
+  readonly cause?: number;
 }
 
 /** What the functions here look at. */
@@ -148,11 +154,18 @@ export function findCall({ calls }: Ledger, id: string): CallEntry | undefined {
   return calls.findLast(({ callId }) => callId === id);
 }
 
-/** The decisions after an event about one of them. */
+/** The step that failed in the event of that version. */
+export function findFailure({ calls, decisions }: Ledger, version: number): CallEntry | DecisionEntry | undefined {
+  const failedThen = ({ failedAt }: Step): boolean => failedAt === version;
+  return calls.findLast(failedThen) ?? decisions.findLast(failedThen);
+}
+
+/** The decisions after the rejection of one of them. */
 export function withDecision(ledger: Ledger, event: SessionEvent): readonly DecisionEntry[] {
   const index = ledger.decisions.findLastIndex(({ decisionId }) => decisionId === decisionIdIn(event));
   const state = decision.next(ledger, event);
-  return ledger.decisions.with(index, { ...(ledger.decisions[index] as DecisionEntry), state });
+  const before = ledger.decisions[index] as DecisionEntry;
+  return ledger.decisions.with(index, { ...before, state, failedAt: event.version });
 }
 
 /** The calls after an event about one of them, which may change more than its state. */
@@ -164,26 +177,6 @@ export function withCall(
   const index = ledger.calls.findLastIndex(({ callId }) => callId === callIdIn(event));
   const state = call.next(ledger, event);
   return ledger.calls.with(index, { ...change(ledger.calls[index] as CallEntry), state });
-}
-
-/** The name of the newest checkpoint that was marked before a version, as events carry it. */
-export function checkpointBefore({ checkpoints }: Ledger, version: number): { readonly checkpoint?: string } {
-  const found = checkpoints.findLast((checkpoint) => checkpoint.version < version);
-  return found === undefined ? {} : { checkpoint: found.name };
-}
-
-/** What is still to be undone of the calls after a version, the newest first, and what nobody knows how to undo. */
-export function owedSince(
-  { calls }: Ledger,
-  version: number,
-): Required<Pick<RolledBack, "toCompensate" | "notCompensable">> {
-  const isOpen = ({ state }: CallEntry) => state !== "compensationRequested" && state !== "compensated";
-  const open = calls.filter((call) => call.version > version && isOpen(call)).reverse();
-  const canBeUndone = ({ compensation }: CallEntry) => compensation !== undefined && compensation !== null;
-  return {
-    toCompensate: open.filter(canBeUndone).map(({ callId }) => callId),
-    notCompensable: open.filter(({ compensation }) => compensation === undefined).map(({ callId }) => callId),
-  };
 }
 
 /** Whether a tool says that it failed. Programs that always name the field send null. */
