@@ -11,6 +11,7 @@ import { toModel, toReview } from "./model-promotion/commands.ts";
 import { compareIn, comparesVersions, evaluateGate, type Verdict } from "./model-promotion/gate.ts";
 import {
   approversIn,
+  byCompletion,
   byReview,
   byRun,
   fromRun,
@@ -280,9 +281,7 @@ export default defineSaga({
   settings,
   startedBy: ["TrainingCompleted"],
   correlate: {
-    TrainingCompleted: ({ stream, category }, { settings: { enabled } }) => {
-      return enabled ? promotionOf(stream.slice(category.length + 1)) : undefined;
-    },
+    TrainingCompleted: byCompletion,
     ModelVersioned: byRun,
     ModelVersionApproved: byRun,
     ModelVersionRejected: byRun,

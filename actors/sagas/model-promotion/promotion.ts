@@ -80,6 +80,13 @@ export function reviewIdOf(run: string): string {
   return `${reviewPrefix}${promotionOf(run)}`;
 }
 
+/** A run that has ended here; what an import brings is history, also where it bears no times. */
+export const byCompletion: Correlate<Settings> = ({ stream, category, data }, { settings }) => {
+  const { sourceLine } = data as { readonly sourceLine?: number };
+  if (!settings.enabled || sourceLine !== undefined) return undefined;
+  return promotionOf(stream.slice(category.length + 1));
+};
+
 /** By the run that an event of a model names. */
 export const byRun: Correlate<Settings> = ({ data }) => {
   return promotionOf((data as { readonly trainingRunId?: string }).trainingRunId);

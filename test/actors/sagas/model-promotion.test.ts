@@ -118,6 +118,10 @@ describe("a promotion", () => {
     await sagas.settle();
     expect(sagas.types("saga-model-promotion-r1")).toEqual([]);
 
+    await sagas.act("training-run", "r3", "StartTraining");
+    await sagas.act("training-run", "r3", "CompleteTraining", { sourceLine: 9 });
+    expect(sagas.types("saga-model-promotion-r3")).toEqual([]);
+
     const off = await openPromotions({ enabled: false });
     await off.complete("r1");
     expect(off.types(model)).toEqual([]);
