@@ -28,6 +28,19 @@ test("people's labels make the model better, and the log proves all of it", asyn
   expect(summary.losses.after.at(-1)).toBeLessThan(summary.losses.after[0] as number);
   expect(summary.replay.different).toEqual([]);
   expect(summary.replay.streams).toBeGreaterThan(summary.predictions.asked);
+  expect(summary.promotions).toMatchObject([
+    { version: "1", verdict: "approve" },
+    { version: "2", verdict: "approve" },
+  ]);
+  expect(summary.promotions[0]?.steps).toEqual([
+    "TrainingCompleted -> versioning: CreateModel, VersionModel",
+    "ModelVersioned -> reviewing: RequestReview",
+    "ReviewConsensusReached -> approving: ApproveVersion",
+    "ModelVersionApproved -> deploying: DeployModel",
+    "ModelDeployed -> serving: MoveAlias",
+    "AliasMoved -> serving",
+  ]);
+  expect(summary.promotions[1]?.steps).toContain("CreateModel was refused, NOT_ALLOWED_IN_STATE -> versioning");
   expect(new Set(names(summary.lineage))).toEqual(
     new Set(["model", "training-run", "dataset", "feedback", "inference"]),
   );
@@ -57,7 +70,18 @@ test("tells the story in plain text where there is no terminal, and leaves nothi
   const folder = tempDir("retrace-demo-temp-");
   const { code, stdout } = await startCli(["demo", "--auto"], { TMPDIR: folder }).ended;
   expect(code).toBe(0);
-  for (const word of ["dataset", "training", "model", "inference", "feedback", "loss by step", "└─", "every state"]) {
+  for (const word of [
+    "dataset",
+    "training",
+    "model",
+    "review",
+    "saga",
+    "inference",
+    "feedback",
+    "loss by step",
+    "└─",
+    "every state",
+  ]) {
     expect(stdout).toContain(word);
   }
   expect(stdout).not.toContain("\u001b");

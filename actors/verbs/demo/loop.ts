@@ -10,6 +10,7 @@ import { balanced, type Line, type Split, split } from "./corpus.ts";
 import { type LineageNode, lineageOfModel } from "./lineage.ts";
 import { collectLog } from "./log.ts";
 import { flagUncertain, type Labelled, labelLines, predictLines, threshold } from "./predict-lines.ts";
+import { type Promotion, promoted } from "./promotion.ts";
 import type { Corpus } from "./read-corpus.ts";
 import { type Replay, replay } from "./replay.ts";
 import { DemonstrationStopped } from "./stopped.ts";
@@ -42,6 +43,8 @@ export interface LoopSummary {
   readonly dataset: { readonly id: string; readonly position: number; readonly rows: number; readonly sha256: string };
   readonly predictions: { readonly asked: number; readonly flagged: number };
   readonly labels: { readonly given: number; readonly corrected: number };
+  /** Of the first version and of the second. */
+  readonly promotions: readonly Promotion[];
   readonly heldOutLines: number;
   readonly accuracy: { readonly before: number; readonly after: number };
   readonly losses: { readonly before: readonly number[]; readonly after: readonly number[] };
@@ -59,8 +62,12 @@ export async function runLoop(input: LoopInput): Promise<LoopSummary> {
   const lines = split(linesFrom(input.corpus));
   const loop: Loop = { ...input, ...lines, conversation: converse(input.client) };
   const [first, before] = await learnFromFiles(loop);
+  const firstPromotion = await promote(loop, before);
+  if (firstPromotion.verdict === "reject")
+    throw new DemonstrationStopped("without an approved version nobody is asked");
   const labelled = await askPeople(loop, before);
-  const [second, after] = await learnFromPeople(loop, { first, before, position: labelled.position });
+  const [second, after] = await learnFromPeople(loop, { first, position: labelled.position });
+  const secondPromotion = await promote(loop, after, before);
 
   const { correlationId, ids } = loop.conversation;
   const walk = { client: input.client, correlationId, maxFeedback: shownFeedback };
@@ -70,6 +77,7 @@ export async function runLoop(input: LoopInput): Promise<LoopSummary> {
     dataset: { id: ids.dataset, position: labelled.position, rows: rows.length, sha256 },
     predictions: { asked: lines.pool.length, flagged: labelled.flagged },
     labels: { given: labelled.given, corrected: labelled.corrected },
+    promotions: [firstPromotion, secondPromotion],
     heldOutLines: lines.heldOut.length,
     accuracy: { before: before.accuracy, after: after.accuracy },
     losses: { before: before.losses, after: after.losses },
@@ -91,12 +99,7 @@ async function learnFromFiles(loop: Loop): Promise<[RecordedSet, TrainedVersion]
   const first = await ingest(loop, trainingSet(training.map(({ text, label }) => ({ text, label, weight: 1 }))));
   tell("dataset", `@1: ${first.set.rows.length} lines of ${corpus.files} files, sha256 ${short(first.set)}`);
 
-  await conversation.send({ category: "model", id: conversation.ids.model }, "CreateModel", {
-    name: "line classifier",
-    description: "tells source lines from prose lines",
-  });
   const before = await trainVersion(conversation, { ...loop, ...first, version: "1" });
-  await approve(conversation, before, "the first version");
   tellVersion(loop, before);
   return [first, before];
 }
@@ -117,7 +120,6 @@ async function askPeople(loop: Loop, before: TrainedVersion): Promise<Labelled &
 
 interface FirstRound {
   readonly first: RecordedSet;
-  readonly before: TrainedVersion;
   /** The position of the log up to which people's labels count. */
   readonly position: number;
 }
@@ -128,7 +130,6 @@ async function learnFromPeople(loop: Loop, round: FirstRound): Promise<[Recorded
   const size = `${second.set.rows.length} lines, sha256 ${short(second.set)}`;
   tell("dataset", `@2 as of position ${round.position}, built twice alike: ${size}`);
   const after = await trainVersion(conversation, { ...loop, ...second, version: "2" });
-  await judge(conversation, round.before, after);
   tellVersion(loop, after);
   return [second, after];
 }
@@ -184,16 +185,19 @@ async function rebuild({ conversation, artifacts }: Loop, { first, position }: F
   return { set, datasetPosition: position };
 }
 
-async function judge(conversation: Conversation, before: TrainedVersion, after: TrainedVersion): Promise<void> {
-  const change = `accuracy ${before.accuracy.toFixed(3)} before, ${after.accuracy.toFixed(3)} now`;
-  if (after.accuracy >= before.accuracy) return approve(conversation, after, change);
-  const model = { category: "model", id: conversation.ids.model };
-  await conversation.send(model, "RejectVersion", { version: after.version, reason: change });
-}
-
-async function approve(conversation: Conversation, { version }: TrainedVersion, reason: string): Promise<void> {
-  const model = { category: "model", id: conversation.ids.model };
-  await conversation.send(model, "ApproveVersion", { version, approvers: ["demo"], reason });
+/** Waits for the review that the saga requests, has it answered, and waits for what the saga makes of the answer. */
+async function promote(loop: Loop, trained: TrainedVersion, before?: TrainedVersion): Promise<Promotion> {
+  const { conversation, labeller, tell } = loop;
+  const promotion = await promoted(conversation, trained, {
+    actor: labeller.actor,
+    verdict: () => {
+      const { version, accuracy } = trained;
+      return labeller.judge({ version, accuracy, ...(before !== undefined && { before: before.accuracy }) });
+    },
+  });
+  tell("review", `${promotion.review}: ${labeller.actor} says ${promotion.verdict}`);
+  for (const step of promotion.steps) tell("saga", step);
+  return promotion;
 }
 
 function tellVersion({ tell, heldOut }: Loop, { version, run, losses, accuracy }: TrainedVersion): void {

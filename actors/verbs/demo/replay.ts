@@ -5,6 +5,7 @@ import dataset from "../../aggregates/dataset.ts";
 import feedback from "../../aggregates/feedback.ts";
 import inference from "../../aggregates/inference.ts";
 import model from "../../aggregates/model.ts";
+import review from "../../aggregates/review.ts";
 import trainingRun from "../../aggregates/training-run.ts";
 import { inParallel } from "./conversation.ts";
 import { collectLog } from "./log.ts";
@@ -17,7 +18,7 @@ export interface Replay {
   readonly different: readonly string[];
 }
 
-const aggregates: readonly Aggregate[] = [dataset, feedback, inference, model, trainingRun];
+const aggregates: readonly Aggregate[] = [dataset, feedback, inference, model, review, trainingRun];
 
 /** Replays the events that `filter` selects, which must be whole streams. */
 export async function replay(client: Client, filter: LogFilter): Promise<Replay> {
