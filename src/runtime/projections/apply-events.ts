@@ -24,7 +24,8 @@ export type Listeners = ReadonlyMap<string, readonly Listener[]>;
 export interface ApplyContext {
   readonly aggregates: ReadonlyMap<string, LoadedAggregate>;
   readonly clock: Clock;
-  readonly log: Log;
+  /** Where parked events are told; left out where that has been done before. */
+  readonly log?: Log;
 }
 
 /** Who listens to what, of several projections with the rows that each is to change. */
@@ -50,14 +51,14 @@ export function applyEvents(listeners: Listeners, events: Iterable<RecordedEvent
       const reason = typeof latest === "string" ? latest : rows.apply(handler, latest);
       if (reason === undefined) continue;
       const parked = rows.park(event, reason, context.clock.now());
-      if (parked <= maxParkedLogged)
-        context.log.warn({ projection: rows.name, ...event, data: undefined, reason }, note);
+      const { position, type, stream } = event;
+      if (parked <= maxParkedLogged) context.log?.warn({ projection: rows.name, position, type, stream, reason }, note);
     }
   }
 }
 
 /** The event with its data as today's code writes it, or why that cannot be. Of categories without schemas: as stored. */
-function atLatestVersion(
+export function atLatestVersion(
   event: RecordedEvent,
   aggregates: ReadonlyMap<string, LoadedAggregate>,
 ): RecordedEvent | string {

@@ -11,15 +11,17 @@ import {
   type BuildingGeneration,
   followerPosition,
   type Generations,
-  isMadeBy,
-  isUpToDate,
   readGenerations,
   writeGenerations,
+  writeProgress,
 } from "./generations.ts";
+import { indexedFields } from "./indexes.ts";
+import { CurrentRows } from "./stored-rows.ts";
 
 /** What builds work with. */
 export interface BuildContext extends ApplyContext {
   readonly store: EventStore;
+  readonly spanEvents: number;
 }
 
 /** Events that the transaction of the switch may still have to apply. */
@@ -45,12 +47,16 @@ export class Build {
   #position: number;
 
   constructor(context: BuildContext, projection: Projection, building: BuildingGeneration) {
+    const { store, spanEvents } = context;
+    const { name, indexes } = projection;
+    const { generation, position } = building;
     this.#context = context;
     this.projection = projection;
     this.types = Object.keys(projection.on);
     this.#building = building;
-    this.#position = building.position;
-    this.#rows = new GenerationRows(projection.name, building.generation, context.store);
+    this.#position = position;
+    const of = { name, generation, indexes: indexedFields(indexes), spanEvents };
+    this.#rows = new GenerationRows(of, new CurrentRows(store, name, generation));
     this.#listeners = listenersOf([[projection, this.#rows]]);
   }
 
@@ -59,7 +65,7 @@ export class Build {
     return this.#position;
   }
 
-  /** Up to where it can build now: what is behind is for those who append, or follow the log, until the switch. */
+  /** Up to where it can build now: what is behind is for those who append, or follow the log, once it is complete. */
   get end(): number {
     const { store } = this.#context;
     return this.projection.mode === "sync" ? store.position() : Math.min(followerPosition(store), store.position());
@@ -79,34 +85,34 @@ export class Build {
 
   /** Writes what was built so far. @throws BuildLost */
   async write(): Promise<void> {
-    const position = this.#position;
-    await this.#context.store.withTransaction((tx) => this.#write(tx, this.#generations(tx), position));
-    this.#building = { ...this.#building, position };
+    const building = { ...this.#building, position: this.#position };
+    await this.#context.store.withTransaction((tx) => {
+      const generations = this.#generations(tx);
+      this.#rows.flush(tx);
+      writeProgress(tx, this.projection.name, { ...generations, building });
+    });
+    this.#building = building;
     if (this.#rows.weight >= maxWeight) this.#rows.forget();
   }
 
-  #write(tx: Transaction, generations: Generations, position: number): void {
-    this.#rows.flush(tx);
-    const building = { ...this.#building, position };
-    writeGenerations(tx, this.projection.name, { ...generations, building }, this.#context.clock.newId());
-  }
-
   /**
-   * Applies what is left and makes this the live generation, in one transaction. Returns false when too much is left.
+   * Applies what is left and makes this the live generation, or the one beside it, in one transaction. Returns false when
+   * too much is left.
    * @throws BuildLost
    */
-  async switch(): Promise<boolean> {
+  async complete(): Promise<boolean> {
     const { store, clock } = this.#context;
     if (this.#isFar) return false;
     return store.withTransaction((tx) => {
       const { building: _, ...rest } = this.#generations(tx);
       if (this.#isFar) return false;
-      const { end } = this;
-      const { types } = this;
+      const { end, types } = this;
       this.apply(store.readAll({ afterPosition: this.#position, toPosition: end, types }), end);
       this.#rows.flush(tx);
-      const { generation, version, mode } = this.#building;
-      writeGenerations(tx, this.projection.name, { ...rest, live: { generation, version, mode } }, clock.newId());
+      const { generation, version, mode, isHeld } = this.#building;
+      const made = { generation, version, mode };
+      const complete = isHeld ? { ...rest, standby: made } : { ...rest, live: made };
+      writeGenerations(tx, this.projection.name, complete, clock.newId());
       return true;
     });
   }
@@ -122,26 +128,4 @@ export class Build {
     if (generations?.building?.builder === builder && generations.building.position === position) return generations;
     throw new BuildLost(`the build of ${this.projection.name} was taken over or cancelled`);
   }
-}
-
-/**
- * Takes over a half-done build of this version, or begins one; undefined when none is needed. What another version
- * had begun is left behind, to be removed.
- */
-export function takeBuild(tx: Transaction, projection: Projection, builder: string): BuildingGeneration | undefined {
-  const { name, version, mode } = projection;
-  const { building, ...generations } = readGenerations(tx, name) ?? { last: 0 };
-  if (building !== undefined && isMadeBy(building, projection)) {
-    const taken = { ...building, builder };
-    writeGenerations(tx, name, { ...generations, building: taken }, builder);
-    return taken;
-  }
-  if (isUpToDate(generations, projection)) {
-    if (building !== undefined) writeGenerations(tx, name, generations, builder);
-    return undefined;
-  }
-  const generation = generations.last + 1;
-  const begun = { generation, version, mode, position: 0, builder };
-  writeGenerations(tx, name, { ...generations, building: begun, last: generation }, builder);
-  return begun;
 }

@@ -3,39 +3,46 @@
  * built again. They go through the log together, a slice at a time between other work.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import type { Projection } from "../../core/projection.ts";
-import { Build, type BuildContext, BuildLost, takeBuild } from "./build.ts";
-import { deleteSome } from "./generation-rows.ts";
-import { readGenerations } from "./generations.ts";
+import type { Transaction } from "../../core/event-store.ts";
+import { Build, type BuildContext, BuildLost } from "./build.ts";
+import type { Definitions } from "./definitions.ts";
+import { behindText, generationKey, readGenerations } from "./generations.ts";
+import { takeBuild } from "./take-build.ts";
 
 /** Bounds how long commands wait for the thread: about 5 ms. */
 const eventsPerSlice = 2_000;
 const entriesPerDeletion = 2_000;
 const minBackoffMs = 100;
 const maxBackoffMs = 5_000;
-/** Behind all keys of a generation. */
-const behindAll = "\u{10ffff}";
+
+/** Of a build that this process does. */
+export interface BuildProgress {
+  readonly version: number;
+  readonly position: number;
+  readonly of: number;
+}
 
 /** One builder for the projections of a process. Two at a time do no harm: the later one takes the builds over. */
 export class Builder {
   readonly #context: BuildContext;
-  readonly #projections: ReadonlyMap<string, Projection>;
+  readonly #definitions: Definitions;
   readonly #builds = new Map<string, Build>();
   #abort = new AbortController();
   #running: Promise<void> | undefined;
-  /** Whether it has been asked, since it looked last, to look for what is to be built. */
-  #isAsked = false;
+  /** What it has been asked to look for since it looked last. */
+  #asked: "missing" | "begun" | undefined;
   #failure: string | undefined;
 
-  constructor(context: BuildContext, projections: ReadonlyMap<string, Projection>) {
+  constructor(context: BuildContext, definitions: Definitions) {
     this.#context = context;
-    this.#projections = projections;
+    this.#definitions = definitions;
   }
 
   /** What this process builds at the moment, under its name. */
-  progress(name: string): { readonly position: number; readonly of: number } | undefined {
+  progress(name: string): BuildProgress | undefined {
     const build = this.#builds.get(name);
-    return build === undefined ? undefined : { position: build.position, of: build.end };
+    if (build === undefined) return undefined;
+    return { version: build.projection.version, position: build.position, of: build.end };
   }
 
   /** Why it does not get on, where it does not. */
@@ -43,9 +50,9 @@ export class Builder {
     return this.#failure;
   }
 
-  /** Begins, or looks again for what is missing when it is at work. */
-  start(): void {
-    this.#isAsked = true;
+  /** Begins, or looks again when it is at work: for all that is missing, or only for what somebody has begun. */
+  start(what: "missing" | "begun" = "missing"): void {
+    this.#asked = this.#asked === "missing" ? "missing" : what;
     if (this.#running !== undefined && !this.#abort.signal.aborted) return;
     this.#abort = new AbortController();
     const { signal } = this.#abort;
@@ -68,16 +75,16 @@ export class Builder {
 
   async #run(signal: AbortSignal): Promise<void> {
     let backoffMs = minBackoffMs;
-    while (!signal.aborted && this.#isAsked) {
+    while (!signal.aborted && this.#asked !== undefined) {
       try {
         await this.#buildAll(signal);
         if (!signal.aborted) await this.#removeLeftovers(signal);
         this.#failure = undefined;
         backoffMs = minBackoffMs;
       } catch (error) {
-        this.#isAsked = true;
+        this.#asked = "missing";
         this.#failure = (error as Error).message;
-        this.#context.log.warn({ err: error }, "the building of projections failed; tried again in a moment");
+        this.#context.log?.warn({ err: error }, "the building of projections failed; tried again in a moment");
         await delay(backoffMs, undefined, { ref: false, signal }).catch(() => {});
         backoffMs = Math.min(backoffMs * 2, maxBackoffMs);
       } finally {
@@ -87,25 +94,25 @@ export class Builder {
   }
 
   async #take(): Promise<void> {
-    const { store, clock } = this.#context;
-    const builder = clock.newId();
-    const others = [...this.#projections.values()].filter(({ name }) => !this.#builds.has(name));
-    const taken = await store.withTransaction((tx) => others.map((projection) => takeBuild(tx, projection, builder)));
-    for (const [i, building] of taken.entries()) {
-      if (building === undefined) continue;
-      const projection = others[i] as Projection;
+    const { store, clock, log } = this.#context;
+    const options = { builder: clock.newId(), onlyBegun: this.#asked === "begun" };
+    this.#asked = undefined;
+    const others = this.#definitions.names.filter((name) => !this.#builds.has(name));
+    const taken = await store.withTransaction((tx) =>
+      others.map((name) => takeBuild(tx, this.#definitions, name, options)),
+    );
+    for (const build of taken) {
+      if (build === undefined) continue;
+      const { projection, building } = build;
       const { name, version } = projection;
       this.#builds.set(name, new Build(this.#context, projection, building));
-      this.#context.log.info({ projection: name, version, from: building.position }, "a projection is being built");
+      log?.info({ projection: name, version, from: building.position }, "a projection is being built");
     }
   }
 
   async #buildAll(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      if (this.#isAsked) {
-        this.#isAsked = false;
-        await this.#take();
-      }
+      if (this.#asked !== undefined) await this.#take();
       if (this.#builds.size === 0) return;
       for (const build of this.#builds.values()) await this.#finish(build);
       this.#slice();
@@ -115,13 +122,14 @@ export class Builder {
     for (const build of this.#builds.values()) await this.#unlessLost(build, () => build.write());
   }
 
-  /** Switches a build in that is near enough to the end. */
+  /** Completes a build that is near enough to the end; there may be more to build of its projection. */
   async #finish(build: Build): Promise<void> {
     const { name, version } = build.projection;
     await this.#unlessLost(build, async () => {
-      if (!(await build.switch())) return;
+      if (!(await build.complete())) return;
       this.#builds.delete(name);
-      this.#context.log.info({ projection: name, version }, "a projection is built and live");
+      if (this.#definitions.of(name)?.next !== undefined) this.#asked ??= "missing";
+      this.#context.log?.info({ projection: name, version }, "a projection is built");
     });
   }
 
@@ -131,6 +139,7 @@ export class Builder {
     } catch (error) {
       if (!(error instanceof BuildLost)) throw error;
       this.#builds.delete(build.projection.name);
+      this.#context.log?.info({ projection: build.projection.name }, "a build was taken over or cancelled");
     }
   }
 
@@ -152,13 +161,11 @@ export class Builder {
 
   /** Rows of generations that are neither live nor being built. */
   async #removeLeftovers(signal: AbortSignal): Promise<void> {
-    for (const name of this.#projections.keys()) {
+    for (const name of this.#definitions.names) {
       for (const generation of this.#leftovers(name)) {
         let isMore = true;
         while (isMore && !signal.aborted) {
-          isMore = await this.#context.store.withTransaction((tx) =>
-            deleteSome(tx, name, generation, entriesPerDeletion),
-          );
+          isMore = await this.#context.store.withTransaction((tx) => deleteSome(tx, name, generation));
           await new Promise(setImmediate);
         }
       }
@@ -170,14 +177,21 @@ export class Builder {
     const { store } = this.#context;
     const found: number[] = [];
     for (let after = 0; ; ) {
-      const [next] = store.scan("rows", { prefix: [name], after: [name, after, behindAll], limit: 1 });
+      const [next] = store.scan("rows", { prefix: [name], after: [name, after, behindText], limit: 1 });
       if (next === undefined) break;
       after = next.key[1] as number;
       found.push(after);
     }
-    const generations = readGenerations(store, name);
-    return found.filter((generation) => {
-      return generation !== generations?.live?.generation && generation !== generations?.building?.generation;
-    });
+    const { live, standby, building } = readGenerations(store, name) ?? {};
+    const used = new Set([live, standby, building].map((made) => made?.generation));
+    return found.filter((generation) => !used.has(generation));
   }
+}
+
+/** Deletes entries of a generation, whatever they are. Returns whether there may be more. */
+function deleteSome(tx: Transaction, name: string, generation: number): boolean {
+  const range = { prefix: generationKey(name, generation), limit: entriesPerDeletion };
+  const keys = Array.from(tx.scan("rows", range), ({ key }) => key);
+  for (const key of keys) tx.delete("rows", key);
+  return keys.length === entriesPerDeletion;
 }

@@ -2,45 +2,61 @@
  * The rows of one generation while events are applied to it: what was read and written stays in memory until `flush`
  * writes every changed row once. What a handler writes counts only when it has returned.
  */
-import type { TableReader, Transaction } from "../../core/event-store.ts";
+import type { Transaction } from "../../core/event-store.ts";
 import type { RecordedEvent } from "../../core/message.ts";
 import { freezePlain } from "../../core/plain-data.ts";
 import type { ProjectionHandler, RowHandler, Rows, RowsHandler } from "../../core/projection.ts";
-import { generationKey, parkedCountKey, parkedKey, rowKey } from "./generations.ts";
-import { scanRows } from "./scan-rows.ts";
+import { keptPrefix, rowKey } from "./generations.ts";
+import { type IndexedFields, writeIndex } from "./indexes.ts";
+import { type ParkedEvent, writeParked } from "./parked.ts";
+import { byCodePoint, packRow, type RowReader, type StoredRow, spanOf } from "./stored-rows.ts";
 
-/** An event that its handler could not take; nothing of it is in the rows. */
-export interface ParkedEvent {
-  readonly position: number;
-  readonly type: string;
-  readonly stream: string;
-  readonly reason: string;
-  /** When that was found, ISO 8601. */
-  readonly at: string;
+/** Which rows these are. */
+export interface GenerationOfRows {
+  readonly name: string;
+  readonly generation: number;
+  readonly indexes: IndexedFields;
+  /** How many events a span has: what rows were is kept once for each. */
+  readonly spanEvents: number;
+}
+
+/** A row in memory; without a value where there is none. */
+interface Entry {
+  value: unknown;
+  span: number;
+  born: number;
+  /** What the store has. */
+  stored: unknown;
+}
+
+/** A row of a projection. */
+export interface Row {
+  readonly key: string;
+  readonly value: unknown;
 }
 
 const maxKeyLength = 512;
-const maxReasonLength = 1_000;
 
-/** Rows of one generation; `undefined` stands for a row that is not there. */
+/** Rows of one generation. */
 export class GenerationRows {
-  readonly name: string;
-  readonly generation: number;
-  #reader: TableReader;
-  readonly #known = new Map<string, unknown>();
-  readonly #changed = new Set<string>();
-  /** Written by the handler that runs. */
-  readonly #ofEvent = new Map<string, unknown>();
+  readonly #of: GenerationOfRows;
+  #reader: RowReader;
+  readonly #known = new Map<string, Entry>();
+  readonly #changed = new Map<string, Entry>();
+  /** What rows were before the span in which they changed. */
+  readonly #kept: { readonly key: string; readonly span: number; readonly row: StoredRow }[] = [];
   readonly #parked: ParkedEvent[] = [];
+  /** Written by the handler that runs; undefined for a deleted row. */
+  readonly #ofEvent = new Map<string, unknown>();
   readonly #rows: Rows;
-  #parkedInAll = 0;
+  #span = 0;
   #isHandling = false;
   #readError: { readonly error: unknown } | undefined;
+  #parkedInAll = 0;
   #weight = 0;
 
-  constructor(name: string, generation: number, reader: TableReader) {
-    this.name = name;
-    this.generation = generation;
+  constructor(of: GenerationOfRows, reader: RowReader) {
+    this.#of = of;
     this.#reader = reader;
     this.#rows = {
       get: (key) => this.#getOfEvent(key),
@@ -48,6 +64,10 @@ export class GenerationRows {
       delete: (key) => this.#putOfEvent(key, undefined),
       scan: (prefix) => this.#scanOfEvent(prefix),
     };
+  }
+
+  get name(): string {
+    return this.#of.name;
   }
 
   /** How many rows `flush` would write. */
@@ -60,11 +80,11 @@ export class GenerationRows {
     return this.#weight;
   }
 
-  /** Reads from here from now on. What another reader gave, and what was not flushed to it, is forgotten. */
-  readFrom(reader: TableReader): void {
-    if (reader === this.#reader) return;
+  /** Reads from here from now on. What another reader gave, and what was not flushed, is forgotten. */
+  readFrom(reader: RowReader): void {
     this.#reader = reader;
     this.#changed.clear();
+    this.#kept.length = 0;
     this.#parked.length = 0;
     this.forget();
   }
@@ -75,11 +95,23 @@ export class GenerationRows {
     this.#weight = 0;
   }
 
+  /** A row as it is now. */
+  get(key: string): unknown {
+    return this.#entry(key).value;
+  }
+
+  /** Rows as they are now, in the order of keys. */
+  *scan(prefix: string, after?: string): Iterable<Row> {
+    const newer = [...this.#changed].filter(([key]) => key.startsWith(prefix) && isBehind(key, after));
+    yield* merged(this.#reader.scan(prefix, after), new Map(newer.map(([key, { value }]) => [key, value])));
+  }
+
   /**
    * Applies one event. Returns why its handler failed; then nothing of it is written.
    * @throws what the store threw when a row could not be read: that is not the handler's fault.
    */
-  apply(handler: ProjectionHandler, event: RecordedEvent): string | undefined {
+  apply(handler: ProjectionHandler, event: RecordedEvent, atPosition = event.position): string | undefined {
+    this.#span = spanOf(atPosition, this.#of.spanEvents);
     this.#isHandling = true;
     this.#readError = undefined;
     let reason: string | undefined;
@@ -102,38 +134,38 @@ export class GenerationRows {
       returned.catch(() => {});
       throw new TypeError("the handler returned a promise: it must be synchronous");
     }
-    for (const [key, row] of this.#ofEvent) this.#set(key, row);
+    for (const [key, row] of this.#ofEvent) this.#set(key, this.#entry(key), row);
   }
 
   #applyToRow(handler: RowHandler, event: RecordedEvent): void {
     const key = handler.key(event);
     if (key === undefined) return;
-    const before = this.#get(key);
-    const after = handler.apply(before, event);
-    if (after === before) return;
+    const entry = this.#entry(key);
+    const after = handler.apply(entry.value, event);
+    if (after === entry.value) return;
     if (after !== undefined) this.#weight += freezePlain(after);
-    this.#set(key, after);
+    this.#set(key, entry, after);
   }
 
   #getOfEvent(key: string): unknown {
     this.#assertHandling();
-    return this.#ofEvent.has(key) ? this.#ofEvent.get(key) : this.#get(key);
+    return this.#ofEvent.has(key) ? this.#ofEvent.get(key) : this.#entry(key).value;
   }
 
   #putOfEvent(key: string, row: unknown): void {
     this.#assertHandling();
-    if (!this.#known.has(key)) assertKey(key);
+    // Read before anything is changed: a read that fails half-way through the changes would leave half of them.
+    this.#entry(key);
     if (row !== undefined) this.#weight += freezePlain(row);
     this.#ofEvent.set(key, row);
   }
 
   *#scanOfEvent(prefix: string): Iterable<{ readonly key: string; readonly value: unknown }> {
     this.#assertHandling();
-    const overlay = new Map<string, unknown>();
-    for (const key of this.#changed) if (key.startsWith(prefix)) overlay.set(key, this.#known.get(key));
-    for (const [key, row] of this.#ofEvent) if (key.startsWith(prefix)) overlay.set(key, row);
-    const { name, generation } = this;
-    for (const row of this.#reading(scanRows(this.#reader, { name, generation, prefix, overlay }))) {
+    const newer = new Map<string, unknown>();
+    for (const [key, { value }] of this.#changed) if (key.startsWith(prefix)) newer.set(key, value);
+    for (const [key, value] of this.#ofEvent) if (key.startsWith(prefix)) newer.set(key, value);
+    for (const row of this.#reading(merged(this.#reader.scan(prefix), newer))) {
       freezePlain(row.value);
       yield row;
       this.#assertHandling();
@@ -149,29 +181,39 @@ export class GenerationRows {
     }
   }
 
-  #get(key: string): unknown {
+  #entry(key: string): Entry {
     const known = this.#known.get(key);
-    if (known !== undefined || this.#known.has(key)) return known;
+    if (known !== undefined) return known;
     assertKey(key);
-    let row: unknown;
+    const entry = this.#read(key);
+    this.#weight += key.length + (entry.value === undefined ? 0 : freezePlain(entry.value));
+    this.#known.set(key, entry);
+    return entry;
+  }
+
+  #read(key: string): Entry {
     try {
-      row = this.#reader.get("rows", rowKey(this.name, this.generation, key));
+      const { value, span, born } = this.#reader.get(key) ?? { value: undefined, span: -1, born: -1 };
+      return { value, span, born, stored: value };
     } catch (error) {
       this.#readError = { error };
       throw error;
     }
-    this.#weight += row === undefined ? key.length : key.length + freezePlain(row);
-    this.#known.set(key, row);
-    return row;
   }
 
-  #set(key: string, row: unknown): void {
-    if (!this.#known.has(key)) assertKey(key);
-    this.#known.set(key, row);
-    this.#changed.add(key);
+  #set(key: string, entry: Entry, value: unknown): void {
+    const { span: before, born } = entry;
+    const isThere = entry.value !== undefined;
+    if (isThere && before < this.#span) {
+      this.#kept.push({ key, span: this.#span, row: { value: entry.value, span: before, born } });
+    }
+    if (!isThere) entry.born = this.#span;
+    entry.value = value;
+    entry.span = this.#span;
+    this.#changed.set(key, entry);
   }
 
-  /** A row that is handed out to be written later would be written into another event's transaction. */
+  /** Rows that are handed out to be written later would be written into another event's transaction. */
   #assertHandling(): void {
     if (!this.#isHandling) throw new Error("the rows were used after the handler had returned");
   }
@@ -179,42 +221,52 @@ export class GenerationRows {
   /** Sets an event aside. Returns how many it has been so far, through this object. */
   park(event: RecordedEvent, reason: string, at: string): number {
     const { position, type, stream } = event;
+    this.#parked.push({ position, type, stream, reason, at });
     this.#parkedInAll += 1;
-    this.#parked.push({ position, type, stream, reason: reason.slice(0, maxReasonLength), at });
     return this.#parkedInAll;
   }
 
   /** Writes what has changed; it stays known. */
   flush(tx: Transaction): void {
-    const { name, generation } = this;
-    for (const key of this.#changed) {
-      const row = this.#known.get(key);
-      if (row === undefined) tx.delete("rows", rowKey(name, generation, key));
-      else tx.put("rows", rowKey(name, generation, key), row);
+    const { name, generation, indexes } = this.#of;
+    for (const [key, entry] of this.#changed) {
+      if (entry.value === undefined) tx.delete("rows", rowKey(name, generation, key));
+      else tx.put("rows", rowKey(name, generation, key), packRow(entry));
+      if (indexes.length > 0) writeIndex(tx, this.#of, { key, before: entry.stored, after: entry.value });
+      entry.stored = entry.value;
     }
     this.#changed.clear();
-    if (this.#parked.length > 0) this.#flushParked(tx);
-  }
-
-  #flushParked(tx: Transaction): void {
-    const { name, generation } = this;
-    const parked = this.#parked.splice(0);
-    for (const event of parked) tx.put("rows", parkedKey(name, generation, event.position), event);
-    const before = readParkedCount(tx, name, generation);
-    tx.put("rows", parkedCountKey(name, generation), before + parked.length);
+    for (const { key, span, row } of this.#kept.splice(0)) {
+      tx.put("rows", [...keptPrefix(name, generation), key, span], packRow(row));
+    }
+    if (this.#parked.length > 0) writeParked(tx, this.#of, this.#parked.splice(0));
   }
 }
 
-/** How many events of a generation are parked. */
-export function readParkedCount(reader: TableReader, name: string, generation: number): number {
-  return (reader.get("rows", parkedCountKey(name, generation)) as number | undefined) ?? 0;
+/** Rows in the order of their keys: those that were read, and over them what is newer; undefined for a deleted one. */
+function* merged(
+  read: Iterable<{ readonly key: string; readonly row: StoredRow }>,
+  newer: ReadonlyMap<string, unknown>,
+): Iterable<Row> {
+  const keys = [...newer.keys()].sort(byCodePoint);
+  let next = 0;
+  for (const { key, row } of read) {
+    while (next < keys.length && byCodePoint(keys[next] as string, key) <= 0) {
+      yield* ifThere(keys[next] as string, newer);
+      next += 1;
+    }
+    if (!newer.has(key)) yield { key, value: row.value };
+  }
+  for (; next < keys.length; next++) yield* ifThere(keys[next] as string, newer);
 }
 
-/** Deletes up to `limit` entries of a generation. Returns whether there may be more. */
-export function deleteSome(tx: Transaction, name: string, generation: number, limit: number): boolean {
-  const keys = Array.from(tx.scan("rows", { prefix: generationKey(name, generation), limit }), ({ key }) => key);
-  for (const key of keys) tx.delete("rows", key);
-  return keys.length === limit;
+function* ifThere(key: string, rows: ReadonlyMap<string, unknown>): Iterable<Row> {
+  const value = rows.get(key);
+  if (value !== undefined) yield { key, value };
+}
+
+function isBehind(key: string, after: string | undefined): boolean {
+  return after === undefined || byCodePoint(key, after) > 0;
 }
 
 const surrogate = /\p{Surrogate}/u;

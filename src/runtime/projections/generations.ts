@@ -3,7 +3,7 @@
  * its own and becomes the live one in a single write, so nobody ever reads a half of one.
  */
 import type { Key, TableReader, Transaction } from "../../core/event-store.ts";
-import type { Projection, ProjectionMode } from "../../core/projection.ts";
+import type { ProjectionMode } from "../../core/projection.ts";
 
 /** What the rows of a generation were made by. */
 export interface Made {
@@ -14,11 +14,11 @@ export interface Made {
   readonly mode: ProjectionMode;
 }
 
-/** The generation that is read. */
-export interface LiveGeneration extends Made {
+/** A generation that is complete, and kept up with the log. */
+export interface CompleteGeneration extends Made {
   /**
-   * Events after this position were not applied, because a process appended them that does not have the projection in
-   * this version. Undefined as long as none is missing.
+   * Events after this position were not applied, because a process appended or followed them that does not have the
+   * projection in this version. Undefined as long as none is missing.
    */
   readonly frozenAt?: number;
 }
@@ -29,11 +29,16 @@ export interface BuildingGeneration extends Made {
   readonly position: number;
   /** Who builds it: whoever takes a build over puts a new id, and the one before finds out. */
   readonly builder: string;
+  /** To be kept up beside the live one when it is complete, until somebody switches. */
+  readonly isHeld: boolean;
 }
 
 /** All there is of one projection. */
 export interface Generations {
-  readonly live?: LiveGeneration;
+  /** What is read. */
+  readonly live?: CompleteGeneration;
+  /** What can be read in its place at once. */
+  readonly standby?: CompleteGeneration;
   readonly building?: BuildingGeneration;
   /** The highest generation ever begun. */
   readonly last: number;
@@ -71,14 +76,9 @@ export function writeGenerations(tx: Transaction, name: string, changed: Generat
   tx.put("checkpoints", epochKey, epoch);
 }
 
-/** Whether the rows were made by this projection in this version. */
-export function isMadeBy(made: Made | undefined, projection: Projection | undefined): boolean {
-  return made !== undefined && made.version === projection?.version && made.mode === projection.mode;
-}
-
-/** Whether the live rows are what this projection would make, none missing. */
-export function isUpToDate({ live }: Generations, projection: Projection | undefined): boolean {
-  return isMadeBy(live, projection) && live?.frozenAt === undefined;
+/** Writes how far a build is: that changes nothing for anybody else. */
+export function writeProgress(tx: Transaction, name: string, changed: Generations): void {
+  tx.put("checkpoints", [place, name], changed);
 }
 
 /** What is behind the follower, in position order; 0 when it has not begun. */
@@ -91,17 +91,35 @@ export function generationKey(name: string, generation: number): Key {
   return [name, generation];
 }
 
+/** The rows as they are: behind it, a row's key. */
+export function rowPrefix(name: string, generation: number): Key {
+  return [name, generation, "row"];
+}
+
 /** Where a row lies. */
 export function rowKey(name: string, generation: number, key: string): Key {
   return [name, generation, "row", key];
 }
 
-/** Where an event lies that its handler could not take. */
-export function parkedKey(name: string, generation: number, position: number): Key {
-  return [name, generation, "parked", position];
+/** What is kept of rows for the past: behind it, a row's key and the span before which it was so. */
+export function keptPrefix(name: string, generation: number): Key {
+  return [name, generation, "kept"];
+}
+
+/** What is found by the value of a field: behind it, the number of the index, the value and a row's key. */
+export function indexPrefix(name: string, generation: number): Key {
+  return [name, generation, "index"];
+}
+
+/** Events that their handlers could not take: behind it, their positions. */
+export function parkedPrefix(name: string, generation: number): Key {
+  return [name, generation, "parked"];
 }
 
 /** Where the number of those is kept. */
 export function parkedCountKey(name: string, generation: number): Key {
   return [name, generation, "parked-count"];
 }
+
+/** Sorts behind every other part of a key. */
+export const behindText = "\u{10ffff}\u{10ffff}";

@@ -1,83 +1,124 @@
 /**
- * The live generations as the running transaction sees them: who listens to an event that is applied now. What was read
- * is kept as long as no process has changed which generations there are.
+ * The generations that are kept up with the log, as the running transaction sees them: who listens to an event that is
+ * applied now. What was read is kept as long as no process has changed which generations there are.
  */
 import type { Transaction } from "../../core/event-store.ts";
 import type { Projection, ProjectionMode } from "../../core/projection.ts";
 import type { Clock } from "../clock.ts";
 import { type Listeners, listenersOf } from "./apply-events.ts";
+import type { Definitions } from "./definitions.ts";
 import { GenerationRows } from "./generation-rows.ts";
-import {
-  type Generations,
-  isMadeBy,
-  isUpToDate,
-  readAllGenerations,
-  readEpoch,
-  writeGenerations,
-} from "./generations.ts";
+import { type Generations, type Made, readAllGenerations, readEpoch, writeGenerations } from "./generations.ts";
+import { indexedFields } from "./indexes.ts";
+import { CurrentRows } from "./stored-rows.ts";
 
-/** Who listens, and the rows that may change. */
-export interface LiveRows {
-  readonly listeners: Listeners;
-  readonly rows: readonly GenerationRows[];
+/** What they are read with. */
+export interface LiveContext {
+  readonly definitions: Definitions;
+  readonly clock: Clock;
+  readonly spanEvents: number;
 }
 
-interface Known extends LiveRows {
+interface Target {
+  readonly projection: Projection;
+  readonly generation: number;
+  readonly rows: GenerationRows;
+}
+
+interface Known {
   readonly epoch: unknown;
+  readonly targets: readonly Target[];
+  readonly listeners: Listeners;
+  /** The transaction that the rows read from. */
+  tx: Transaction;
 }
 
-/** The live generations of all projections of a process. */
+/** The kept-up generations of all projections of a process. */
 export class LiveGenerations {
-  readonly #projections: ReadonlyMap<string, Projection>;
-  readonly #clock: Clock;
+  readonly #context: LiveContext;
   readonly #known = new Map<ProjectionMode, Known>();
 
-  constructor(projections: ReadonlyMap<string, Projection>, clock: Clock) {
-    this.#projections = projections;
-    this.#clock = clock;
+  constructor(context: LiveContext) {
+    this.#context = context;
   }
 
   /**
-   * Those of one mode, reading from the transaction; `position` is that of the first event that is applied in it.
-   * A live generation that this process does not keep up is frozen there, because the event will be missing in it.
+   * Who listens, in one mode, reading from the transaction; `position` is that of the first event that is applied in it.
+   * A generation that this process does not keep up is frozen there, because the event will be missing in it.
    */
-  of(tx: Transaction, mode: ProjectionMode, position: number): LiveRows {
+  listeners(tx: Transaction, mode: ProjectionMode, position: number): Listeners {
     let known = this.#known.get(mode);
     if (known === undefined || known.epoch !== readEpoch(tx)) {
       known = this.#read(tx, mode, position);
       this.#known.set(mode, known);
+    } else if (known.tx !== tx) {
+      for (const { projection, generation, rows } of known.targets) {
+        rows.readFrom(new CurrentRows(tx, projection.name, generation));
+      }
+      known.tx = tx;
     }
-    for (const rows of known.rows) rows.readFrom(tx);
-    return known;
+    return known.listeners;
+  }
+
+  /** Writes what the listeners of a mode have changed. */
+  flush(tx: Transaction, mode: ProjectionMode): void {
+    for (const { rows } of this.#known.get(mode)?.targets ?? []) if (rows.changes > 0) rows.flush(tx);
   }
 
   #read(tx: Transaction, mode: ProjectionMode, position: number): Known {
     const all = readAllGenerations(tx);
-    for (const [name, generations] of all) {
-      const { live } = generations;
-      const isLeft = live?.mode === mode && live.frozenAt === undefined && !isMadeBy(live, this.#projections.get(name));
-      if (isLeft) this.#write(tx, name, { ...generations, live: { ...live, frozenAt: position - 1 } });
+    for (const [name, generations] of all) this.#freeze(tx, name, generations, { mode, position });
+    const { definitions } = this.#context;
+    const targets: Target[] = [];
+    for (const name of definitions.names) {
+      const generations = all.get(name) ?? this.#beginAtOnce(tx, name, { mode, position });
+      for (const made of [generations?.live, generations?.standby]) {
+        const projection = definitions.makerOf(name, made);
+        if (made === undefined || projection?.mode !== mode || made.frozenAt !== undefined) continue;
+        targets.push({ projection, generation: made.generation, rows: this.#rowsOf(tx, projection, made) });
+      }
     }
-    const targets: [Projection, GenerationRows][] = [];
-    for (const projection of this.#projections.values()) {
-      if (projection.mode !== mode) continue;
-      const { name } = projection;
-      const generations = all.get(name) ?? this.#beginAtOnce(tx, projection, position);
-      if (generations?.live === undefined || !isUpToDate(generations, projection)) continue;
-      targets.push([projection, new GenerationRows(name, generations.live.generation, tx)]);
-    }
-    return { epoch: readEpoch(tx), listeners: listenersOf(targets), rows: targets.map(([, rows]) => rows) };
+    const listeners = listenersOf(targets.map(({ projection, rows }) => [projection, rows]));
+    return { epoch: readEpoch(tx), targets, listeners, tx };
+  }
+
+  #rowsOf(tx: Transaction, { name, indexes }: Projection, { generation }: Made): GenerationRows {
+    const { spanEvents } = this.#context;
+    const of = { name, generation, indexes: indexedFields(indexes), spanEvents };
+    return new GenerationRows(of, new CurrentRows(tx, name, generation));
+  }
+
+  #freeze(tx: Transaction, name: string, generations: Generations, { mode, position }: AppliedNow): void {
+    const { live, standby } = generations;
+    const isLeft = (made: typeof live): made is Made => {
+      const isKeptUp = made?.mode === mode && made.frozenAt === undefined;
+      return isKeptUp && this.#context.definitions.makerOf(name, made) === undefined;
+    };
+    if (!isLeft(live) && !isLeft(standby)) return;
+    const frozenAt = position - 1;
+    this.#write(tx, name, {
+      ...generations,
+      ...(isLeft(live) && { live: { ...live, frozenAt } }),
+      ...(isLeft(standby) && { standby: { ...standby, frozenAt } }),
+    });
   }
 
   /** Before the first event of the log there is nothing to build. */
-  #beginAtOnce(tx: Transaction, { name, version, mode }: Projection, position: number): Generations | undefined {
-    if (position > 1) return undefined;
-    const generations: Generations = { live: { generation: 1, version, mode }, last: 1 };
+  #beginAtOnce(tx: Transaction, name: string, { mode, position }: AppliedNow): Generations | undefined {
+    const { main, next } = this.#context.definitions.of(name) ?? {};
+    // Where a next version waits, the one who builds sets both up.
+    if (main?.mode !== mode || next !== undefined || position > 1) return undefined;
+    const generations: Generations = { live: { generation: 1, version: main.version, mode }, last: 1 };
     this.#write(tx, name, generations);
     return generations;
   }
 
   #write(tx: Transaction, name: string, generations: Generations): void {
-    writeGenerations(tx, name, generations, this.#clock.newId());
+    writeGenerations(tx, name, generations, this.#context.clock.newId());
   }
+}
+
+interface AppliedNow {
+  readonly mode: ProjectionMode;
+  readonly position: number;
 }

@@ -5,31 +5,30 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { EventStore, TableReader, Transaction } from "../../core/event-store.ts";
 import type { RecordedEvent } from "../../core/message.ts";
-import type { Projection, ProjectionMode } from "../../core/projection.ts";
+import type { ProjectionMode } from "../../core/projection.ts";
 import type { Clock } from "../clock.ts";
 import type { LoadedAggregate } from "../loader.ts";
 import type { Log } from "../log.ts";
 import { applyEvents } from "./apply-events.ts";
+import { AsOf } from "./as-of.ts";
 import { Builder } from "./builder.ts";
-import { readParkedCount } from "./generation-rows.ts";
-import {
-  followerPosition,
-  type Generations,
-  isUpToDate,
-  type LiveGeneration,
-  readGenerations,
-  rowKey,
-} from "./generations.ts";
+import { Definitions, type ProjectionDefinitions } from "./definitions.ts";
+import { type FindQuery, type FoundInRows, findRows } from "./find-rows.ts";
+import { GenerationRows, type Row } from "./generation-rows.ts";
+import { readAllGenerations, readEpoch } from "./generations.ts";
 import { LiveGenerations } from "./live-generations.ts";
-import { type Row, scanRows } from "./scan-rows.ts";
+import { type ReadableGeneration, readableGeneration, type Which } from "./read-rows.ts";
+import { type ProjectionStatus, projectionStatus } from "./status.ts";
+import { CurrentRows } from "./stored-rows.ts";
 
 /** What projections work with. */
-export interface ProjectionsOptions {
+export interface ProjectionsOptions extends ProjectionDefinitions {
   readonly store: EventStore;
-  readonly projections: ReadonlyMap<string, Projection>;
   readonly aggregates: ReadonlyMap<string, LoadedAggregate>;
   readonly clock: Clock;
   readonly log: Log;
+  /** What rows were is kept once in so many events, for answers about the past. Default: 50,000. Never change it. */
+  readonly spanEvents?: number;
 }
 
 /** Which rows to read: one, or those whose keys begin with `prefix`, behind `after`. */
@@ -37,68 +36,69 @@ export type RowsQuery =
   | { readonly key: string }
   | { readonly prefix: string; readonly limit: number; readonly after?: string };
 
-/** Rows as they were at one moment. */
-export interface ReadRows {
+/** What rows are of. */
+interface Place {
   /** Another number means that all rows were made anew. */
   readonly generation: number;
   /** Of the projection that made them. */
   readonly version: number;
   /** All events up to here are in them. */
   readonly position: number;
+}
+
+/** Rows as they were at one moment. */
+export interface ReadRows extends Place {
   readonly rows: readonly Row[];
 }
 
-/** For health. */
-export interface ProjectionStatus {
-  readonly name: string;
-  /** Of the projection as it is defined now. */
-  readonly version: number;
-  readonly mode: ProjectionMode;
-  /** `building`: its rows are not there yet, or those of before are read meanwhile. */
-  readonly status: "live" | "building";
-  /** All events up to here are in the rows that are read; 0 when there are none. */
-  readonly position: number;
-  readonly lagEvents: number;
-  /** Age of the oldest event that is not in the rows. */
-  readonly lagMs: number;
-  /** Events that a handler could not take. */
-  readonly parked: number;
-  /** Of the build under way. */
-  readonly progress?: { readonly position: number; readonly of: number };
-  /** Why a build does not get on. */
-  readonly reason?: string;
+interface Past {
+  readonly place: Place;
+  readonly rows: GenerationRows;
 }
 
+/** Rows that were found, and where to go on. */
+export type FoundRows = Place & FoundInRows;
+
+const defaultSpanEvents = 50_000;
 const maxPollMs = 20;
+/** How often the one that builds looks whether somebody has begun a build. */
+const lookEveryMs = 500;
 
 /** All projections of a process. */
 export class Projections {
-  readonly #options: ProjectionsOptions;
+  readonly definitions: Definitions;
+  readonly #options: ProjectionsOptions & { readonly spanEvents: number };
   readonly #live: LiveGenerations;
   readonly #builder: Builder;
+  readonly #asOf: AsOf;
+  #lookout: NodeJS.Timeout | undefined;
+  #seenEpoch: unknown;
 
   constructor(options: ProjectionsOptions) {
-    this.#options = options;
-    this.#live = new LiveGenerations(options.projections, options.clock);
-    this.#builder = new Builder(options, options.projections);
+    this.#options = { spanEvents: defaultSpanEvents, ...options };
+    this.definitions = new Definitions(options);
+    const { definitions } = this;
+    this.#live = new LiveGenerations({ ...this.#options, definitions });
+    this.#builder = new Builder(this.#options, definitions);
+    this.#asOf = new AsOf(this.#options);
   }
 
   get names(): readonly string[] {
-    return [...this.#options.projections.keys()];
+    return this.definitions.names;
   }
 
   /**
-   * Applies events that follow one another in the log to the live rows of every projection of a mode, within the
-   * transaction. The sync ones: by whoever appends, all events that it appends. The async ones: by the follower, with its
-   * checkpoint. What a handler cannot take is parked; only a fault of the store is thrown.
+   * Applies events that follow one another in the log to the rows of every projection of a mode, within the transaction.
+   * The sync ones: by whoever appends, all events that it appends. The async ones: by the follower, with its checkpoint.
+   * What a handler cannot take is parked; only a fault of the store is thrown.
    */
   apply(tx: Transaction, mode: ProjectionMode, events: readonly RecordedEvent[]): void {
     const [first] = events;
     if (first === undefined) return;
-    const { listeners, rows } = this.#live.of(tx, mode, first.position);
+    const listeners = this.#live.listeners(tx, mode, first.position);
     if (listeners.size === 0) return;
     applyEvents(listeners, events, this.#options);
-    for (const changed of rows) if (changed.changes > 0) changed.flush(tx);
+    this.#live.flush(tx, mode);
   }
 
   /**
@@ -106,49 +106,100 @@ export class Projections {
    * there is no such projection, or nothing live yet.
    */
   read(reader: TableReader, name: string, query: RowsQuery): ReadRows | undefined {
-    const projection = this.#options.projections.get(name);
-    const live = projection && this.#liveOf(reader, projection);
-    if (live === undefined) return undefined;
-    const { generation, version } = live;
-    const rows =
-      "key" in query ? oneRow(reader, name, generation, query.key) : someRows(reader, name, generation, query);
-    return { generation, version, position: this.#positionOf(reader, live), rows };
+    const readable = this.readable(reader, name);
+    return readable && { ...placeOf(readable), rows: rowsIn(this.#rowsOf(reader, readable), query) };
   }
 
-  /** What is read: before the first event of a log, that is as good as built. */
-  #liveOf(reader: TableReader, { name, version, mode }: Projection): LiveGeneration | undefined {
-    const generations = readGenerations(reader, name);
-    if (generations?.live !== undefined) return generations.live;
-    return this.#options.store.position() === 0 ? { generation: 0, version, mode } : undefined;
+  /** The same as of a position, inclusive; one that is not reached yet means the last that is. */
+  async readAsOf(name: string, query: RowsQuery, position: number): Promise<ReadRows | undefined> {
+    const past = await this.#past(name, position);
+    if (past === undefined) return undefined;
+    return past === "now"
+      ? this.read(this.#options.store, name, query)
+      : { ...past.place, rows: rowsIn(past.rows, query) };
   }
 
-  #positionOf(reader: TableReader, { mode, frozenAt }: LiveGeneration): number {
-    if (frozenAt !== undefined) return frozenAt;
-    return mode === "sync" ? this.#options.store.position() : followerPosition(reader);
+  /** Reads the next rows that fulfil conditions, looking at a thousand at most: for pages, slice by slice. */
+  find(reader: TableReader, name: string, query: FindQuery): FoundRows | undefined {
+    const readable = this.readable(reader, name);
+    if (readable === undefined) return undefined;
+    return { ...placeOf(readable), ...findRows(this.#rowsOf(reader, readable), query, { reader, readable }) };
+  }
+
+  /** The same as of a position, in the order of keys. */
+  async findAsOf(name: string, query: FindQuery, position: number): Promise<FoundRows | undefined> {
+    const past = await this.#past(name, position);
+    if (past === undefined) return undefined;
+    return past === "now"
+      ? this.find(this.#options.store, name, query)
+      : { ...past.place, ...findRows(past.rows, query) };
+  }
+
+  /** The rows of the past, to be read at once; `now` for a position that is not behind. */
+  async #past(name: string, position: number): Promise<Past | "now" | undefined> {
+    const { store } = this.#options;
+    while (true) {
+      const readable = this.readable(store, name);
+      if (readable !== undefined && readable.position <= position) return "now";
+      if (readable?.maker === undefined) return undefined;
+      const rows = await this.#asOf.rows(readable, position);
+      // A generation that was replaced meanwhile may have been removed half-way through.
+      if (this.readable(store, name)?.generation !== readable.generation) continue;
+      return { place: { ...placeOf(readable), position }, rows };
+    }
+  }
+
+  /** Which generation would be read; undefined when there is none. */
+  readable(reader: TableReader, name: string, which: Which = "live"): ReadableGeneration | undefined {
+    const { definitions } = this;
+    if (definitions.of(name) === undefined) return undefined;
+    return readableGeneration({ store: this.#options.store, definitions }, reader, { name, which });
+  }
+
+  #rowsOf(reader: TableReader, { name, generation }: ReadableGeneration): GenerationRows {
+    const { spanEvents } = this.#options;
+    const of = { name, generation, indexes: [], spanEvents };
+    return new GenerationRows(of, new CurrentRows(reader, name, generation));
   }
 
   /** Whether the rows that are read reach a position, at once or within `timeoutMs`. */
   async reaches(name: string, position: number, timeoutMs: number): Promise<boolean> {
-    const { store, projections } = this.#options;
-    const projection = projections.get(name);
     const giveUpAt = performance.now() + timeoutMs;
-    for (let pollMs = 1; projection !== undefined; pollMs = Math.min(2 * pollMs, maxPollMs)) {
-      const live = this.#liveOf(store, projection);
-      if (live !== undefined && this.#positionOf(store, live) >= position) return true;
+    for (let pollMs = 1; this.definitions.of(name) !== undefined; pollMs = Math.min(2 * pollMs, maxPollMs)) {
+      const readable = this.readable(this.#options.store, name);
+      if (readable !== undefined && readable.position >= position) return true;
       if (performance.now() >= giveUpAt) return false;
       await delay(pollMs, undefined, { ref: false });
     }
     return false;
   }
 
-  /** Builds what is missing, and looks again when it is called again. For the process that holds the lease. */
+  /** Builds what is missing, and whatever anybody begins until `stop`. For the process that holds the lease. */
   startBuilding(): void {
     this.#builder.start();
+    this.#seenEpoch = readEpoch(this.#options.store);
+    clearInterval(this.#lookout);
+    this.#lookout = setInterval(() => this.#look(), lookEveryMs);
+    this.#lookout.unref();
+  }
+
+  #look(): void {
+    const { store, log } = this.#options;
+    try {
+      const epoch = readEpoch(store);
+      if (epoch === this.#seenEpoch) return;
+      const hasBuild = [...readAllGenerations(store).values()].some(({ building }) => building !== undefined);
+      if (hasBuild) this.#builder.start("begun");
+      this.#seenEpoch = epoch;
+    } catch (error) {
+      log.warn({ err: error }, "the builds of projections could not be looked at; tried again in a moment");
+    }
   }
 
   /** Stops building; what is built so far is kept. */
-  stop(): Promise<void> {
-    return this.#builder.stop();
+  async stop(): Promise<void> {
+    clearInterval(this.#lookout);
+    await this.#builder.stop();
   }
 
   /** Resolves when nothing is left to build, or building was stopped. */
@@ -157,67 +208,24 @@ export class Projections {
   }
 
   status(): ProjectionStatus[] {
-    return Array.from(this.#options.projections.values(), (projection) => this.#statusOf(projection));
-  }
-
-  #statusOf(projection: Projection): ProjectionStatus {
-    const { store } = this.#options;
-    const { name, version, mode } = projection;
-    const generations: Generations = readGenerations(store, name) ?? { last: 0 };
-    const live = this.#liveOf(store, projection);
-    const position = live === undefined ? 0 : this.#positionOf(store, live);
-    const isLive = live?.generation === 0 || isUpToDate(generations, projection);
-    const { building } = generations;
-    const shown = live ?? building;
-    return {
-      name,
-      version,
-      mode,
-      status: isLive ? "live" : "building",
-      position,
-      ...this.#lagBehind(position),
-      parked: shown === undefined ? 0 : readParkedCount(store, name, shown.generation),
-      ...this.#progressOf(name, building?.position),
-      ...(isLive ? {} : this.#reasonOf(name)),
-    };
-  }
-
-  #lagBehind(position: number): Pick<ProjectionStatus, "lagEvents" | "lagMs"> {
     const { store, clock } = this.#options;
-    const [oldest] = store.readAll({ afterPosition: position, limit: 1 });
-    if (oldest === undefined) return { lagEvents: 0, lagMs: 0 };
-    const ageMs = Date.parse(clock.now()) - Date.parse(oldest.recordedAt);
-    return { lagEvents: store.position() - position, lagMs: Math.max(0, ageMs) };
-  }
-
-  #progressOf(name: string, writtenPosition: number | undefined): Pick<ProjectionStatus, "progress"> {
-    const own = this.#builder.progress(name);
-    if (own !== undefined) return { progress: own };
-    if (writtenPosition === undefined) return {};
-    return { progress: { position: writtenPosition, of: this.#options.store.position() } };
-  }
-
-  #reasonOf(name: string): Pick<ProjectionStatus, "reason"> {
-    if (this.#builder.failure !== undefined) return { reason: this.#builder.failure };
-    if (this.#builder.progress(name) !== undefined) return {};
-    return { reason: "it is built by the process that does the background work, when that has this version" };
+    return projectionStatus({ store, clock, definitions: this.definitions, builder: this.#builder });
   }
 }
 
-function oneRow(reader: TableReader, name: string, generation: number, key: string): Row[] {
-  const value = reader.get("rows", rowKey(name, generation, key));
-  return value === undefined ? [] : [{ key, value }];
+function placeOf({ generation, version, position }: ReadableGeneration): Place {
+  return { generation, version, position };
 }
 
-function someRows(
-  reader: TableReader,
-  name: string,
-  generation: number,
-  { prefix, limit, after }: Extract<RowsQuery, { prefix: string }>,
-): Row[] {
+function rowsIn(source: GenerationRows, query: RowsQuery): Row[] {
+  if ("key" in query) {
+    const value = source.get(query.key);
+    return value === undefined ? [] : [{ key: query.key, value }];
+  }
+  const { prefix, limit, after } = query;
   const rows: Row[] = [];
   if (limit < 1) return rows;
-  for (const row of scanRows(reader, { name, generation, prefix, ...(after === undefined ? {} : { after }) })) {
+  for (const row of source.scan(prefix, after)) {
     rows.push(row);
     if (rows.length >= limit) break;
   }

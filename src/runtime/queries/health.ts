@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { EventStore } from "../../core/event-store.ts";
 import type { Clock } from "../clock.ts";
-import type { ProjectionStatus } from "../projections/projections.ts";
+import type { ProjectionStatus } from "../projections/status.ts";
 import type { RelayStatus } from "../relay.ts";
 import type { LoadedSaga } from "../sagas/loaded-saga.ts";
 import type { Policies } from "../sagas/policy-settings.ts";

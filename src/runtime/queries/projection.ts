@@ -1,41 +1,50 @@
-/** The query `projection`: rows of a projection, one by its key or many in the order of their keys. */
+/** The query `projection`: rows of a projection, one by its key, or many by prefix and conditions, now or in the past. */
 import { z } from "zod";
 import type { EventStore } from "../../core/event-store.ts";
 import { Fault } from "../../core/fault.ts";
 import type { ProjectionReply } from "../../wire/replies.ts";
-import type { Projections, ReadRows } from "../projections/projections.ts";
-import type { Row } from "../projections/scan-rows.ts";
+import type { FindQuery } from "../projections/find-rows.ts";
+import type { Row } from "../projections/generation-rows.ts";
+import type { FoundRows, Projections, ReadRows } from "../projections/projections.ts";
+import { Conditions } from "../projections/where.ts";
 import { limit, position } from "./fields.ts";
 import { breathe, Page, type Query, query } from "./query.ts";
 
-const rowKey = z
-  .string()
-  .min(1)
-  .max(512)
-  .refine((text) => !/\p{Surrogate}/u.test(text), "half of a surrogate pair");
-const equals = z.union([z.string(), z.number(), z.boolean(), z.null()]);
+const wellFormed = (text: string): boolean => !/\p{Surrogate}/u.test(text);
+const text = z.string().max(512).refine(wellFormed, "half of a surrogate pair");
+const rowKey = text.min(1);
+const bound = z.union([z.string(), z.number()]);
+const value = z.union([z.string(), z.number(), z.boolean(), z.null()]);
+const bounds = z
+  .strictObject({
+    eq: value.optional(),
+    gt: bound.optional(),
+    gte: bound.optional(),
+    lt: bound.optional(),
+    lte: bound.optional(),
+    prefix: text.optional(),
+  })
+  .refine((given) => Object.values(given).some(isGiven), "give at least one of eq, gt, gte, lt, lte, prefix");
 
 const body = z
   .strictObject({
     name: z.string().min(1).max(64),
     key: rowKey.optional(),
-    prefix: z.union([z.literal(""), rowKey]).optional(),
+    prefix: text.optional(),
     /** By field, dotted where nested. */
-    where: z.record(z.string().min(1).max(256), equals).optional(),
+    where: z.record(z.string().min(1).max(256), z.union([value, bounds])).optional(),
     limit,
-    cursor: rowKey.optional(),
+    cursor: z.string().min(1).max(4_096).refine(wellFormed, "half of a surrogate pair").optional(),
+    atPosition: position.optional(),
     minPosition: position.optional(),
     timeoutMs: z.int().min(0).max(30_000).default(1_000),
   })
-  .refine(({ key, prefix, where, cursor }) => key === undefined || [prefix, where, cursor].every(isUndefined), {
+  .refine(({ key, prefix, where, cursor }) => key === undefined || ![prefix, where, cursor].some(isGiven), {
     path: ["key"],
     message: "a key names one row: give no prefix, where or cursor with it",
   });
 
 type Request = z.output<typeof body>;
-
-/** Rows looked at between two breaths: a rare match must not hold up the commands. */
-const windowRows = 1_000;
 
 /** The projections, and the log behind them. */
 export interface ProjectionSource {
@@ -44,69 +53,85 @@ export interface ProjectionSource {
 }
 
 /** Makes the query. */
-export function projectionQuery({ store, projections }: ProjectionSource): Query {
+export function projectionQuery(source: ProjectionSource): Query {
+  const { projections } = source;
   return query("projection", body, async (request): Promise<ProjectionReply> => {
     const { name, minPosition, timeoutMs } = request;
     if (!projections.names.includes(name)) throw unknownProjection(name, projections.names);
     if (minPosition !== undefined && !(await projections.reaches(name, minPosition, timeoutMs))) {
       throw behind(name, minPosition, projections);
     }
-    return request.key === undefined
-      ? page({ store, projections }, request)
-      : oneRow({ store, projections }, request.key, name);
+    return request.key === undefined ? page(source, request) : oneRow(source, request, request.key);
   });
 }
 
-function oneRow({ store, projections }: ProjectionSource, key: string, name: string): ProjectionReply {
-  const { version, position, rows } = found(projections.read(store, name, { key }), name, projections);
+async function oneRow(source: ProjectionSource, { name, atPosition }: Request, key: string): Promise<ProjectionReply> {
+  const { store, projections } = source;
+  const read =
+    atPosition === undefined
+      ? projections.read(store, name, { key })
+      : await projections.readAsOf(name, { key }, atPosition);
+  const { version, position, rows } = found(read, name, projections);
   if (rows.length === 0) throw new Fault("NOT_FOUND", `${name} has no row ${key}`, { name, key, position });
   return { name, version, position, rows, next: null };
 }
 
-async function page({ store, projections }: ProjectionSource, request: Request): Promise<ProjectionReply> {
-  const { name, prefix = "", where = {}, cursor } = request;
-  const conditions = Object.entries(where).map(([field, value]) => ({ path: field.split("."), value }));
-  const size = conditions.length === 0 ? request.limit + 1 : windowRows;
-  let rows = new Page<Row>(request.limit);
-  let after = cursor;
-  let first: ReadRows | undefined;
+async function page(source: ProjectionSource, request: Request): Promise<ProjectionReply> {
+  const { name, prefix = "", where = {}, limit } = request;
+  const conditions = new Conditions(where);
+  let rows = new Page<Row>(limit);
+  let { cursor } = request;
+  let first: FoundRows | undefined;
   while (true) {
-    const query = { prefix, limit: size, ...(after === undefined ? {} : { after }) };
-    const window = found(projections.read(store, name, query), name, projections);
-    if (first !== undefined && window.generation !== first.generation) {
-      // Another generation was switched in between two windows: a page is of one.
-      rows = new Page<Row>(request.limit);
-      after = cursor;
+    const query = { prefix, conditions, limit: limit + 1, ...(cursor === undefined ? {} : { cursor }) };
+    const slice = found(await sliceOf(source, request, query), name, source.projections);
+    if (first !== undefined && slice.generation !== first.generation) {
+      // Another generation was switched in between two slices: a page is of one.
+      rows = new Page<Row>(limit);
+      cursor = request.cursor;
       first = undefined;
       continue;
     }
-    first ??= window;
+    first ??= slice;
     const { version, position } = first;
-    for (const row of window.rows) {
-      if (!conditions.every(({ path, value }) => fieldOf(row.value, path) === value)) continue;
-      if (!rows.add(row)) return { name, version, position, rows: rows.items, next: rows.items.at(-1)?.key ?? null };
+    let last = cursor;
+    for (const { row, cursor: behindRow } of slice.found) {
+      if (!rows.add(row)) return { name, version, position, rows: rows.items, next: last ?? null };
+      last = behindRow;
     }
-    if (window.rows.length < size) return { name, version, position, rows: rows.items, next: null };
-    after = window.rows.at(-1)?.key;
+    if (slice.cursor === undefined) return { name, version, position, rows: rows.items, next: null };
+    ({ cursor } = slice);
     await breathe();
   }
 }
 
-function fieldOf(row: unknown, path: readonly string[]): unknown {
-  let value = row;
-  for (const name of path) {
-    if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) return undefined;
-    value = (value as Readonly<Record<string, unknown>>)[name];
+async function sliceOf(
+  { store, projections }: ProjectionSource,
+  { name, atPosition }: Request,
+  query: FindQuery,
+): Promise<FoundRows | undefined> {
+  try {
+    return atPosition === undefined
+      ? projections.find(store, name, query)
+      : await projections.findAsOf(name, query, atPosition);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    const { message } = error;
+    throw new Fault("INVALID_QUERY", message, { issues: [{ path: "cursor", message }] });
   }
-  return value;
 }
 
-function found(read: ReadRows | undefined, name: string, projections: Projections): ReadRows {
+function found<Read extends ReadRows | FoundRows>(
+  read: Read | undefined,
+  name: string,
+  projections: Projections,
+): Read {
   if (read !== undefined) return read;
   throw behind(name, 0, projections);
 }
 
-function unknownProjection(name: string, names: readonly string[]): Fault {
+/** A projection that is not defined. */
+export function unknownProjection(name: string, names: readonly string[]): Fault {
   const known = [...names].sort();
   return new Fault("UNKNOWN_QUERY", `there is no projection ${name}; there are ${known.join(", ")}`, { known });
 }
@@ -122,6 +147,6 @@ function behind(name: string, minPosition: number, projections: Projections): Fa
   return new Fault("PROJECTION_BEHIND", message, details);
 }
 
-function isUndefined(value: unknown): boolean {
-  return value === undefined;
+function isGiven(field: unknown): boolean {
+  return field !== undefined;
 }

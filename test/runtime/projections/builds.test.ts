@@ -3,15 +3,10 @@ import { describe, expect, test } from "vitest";
 import type { Projections } from "../../../src/runtime/projections/projections.ts";
 import { eventually } from "../../support/eventually.ts";
 import { changed } from "../tally.ts";
-import { append, event, follow, moves, openProjections, pieces, rowsOf, stores } from "./setting.ts";
+import { append, build, event, follow, moves, openProjections, pieces, rowsOf, stores } from "./setting.ts";
 
 /** More than a slice, and more rows than one transaction writes. */
 const many = moves(9_000, 5_500);
-
-async function built(projections: Projections): Promise<void> {
-  projections.startBuilding();
-  await projections.built();
-}
 
 /** A build that ended half-way. */
 async function halfBuilt(store: EventStore, projections: Projections): Promise<void> {
@@ -58,6 +53,7 @@ describe.each(stores)("over the %s store", (kind, open) => {
       await new Promise(setImmediate);
     }
 
+    await projections.stop();
     expect(seen.length).toBeGreaterThan(3);
     expect(new Set(seen)).toEqual(new Set([undefined]));
     expect(rowsOf(store, projections)).toMatchObject({ all: { moves: 9_000 } });
@@ -78,7 +74,7 @@ describe.each(stores)("over the %s store", (kind, open) => {
     expect(second.read(store, "pieces", { key: "all" })).toMatchObject({ version: 1, position: 9_000 });
     expect(second.status()).toMatchObject([{ status: "building", version: 2, position: 9_000, lagEvents: 5 }]);
 
-    await built(second);
+    await build(second);
     const { distance } = before?.all as { distance: number };
     expect(second.read(store, "pieces", { key: "all" })).toEqual({
       generation: 2,
@@ -101,7 +97,7 @@ describe.each(stores)("over the %s store", (kind, open) => {
     expect(old.read(store, "pieces", { key: "all" })).toMatchObject({ position: 4, rows: [{ value: { moves: 4 } }] });
     expect(old.status()).toMatchObject([{ status: "building", position: 4, reason: expect.any(String) }]);
 
-    await built(next);
+    await build(next);
     const bystander = openProjections(store, [pieces({ version: 2, factor: 2 })]);
     await append(store, bystander, moves(1, 1));
     await append(store, next, moves(1, 1));
@@ -116,7 +112,7 @@ describe.each(stores)("over the %s store", (kind, open) => {
       position: 11,
       rows: [{ value: { moves: 11 } }],
     });
-    await built(next);
+    await build(next);
     expect(next.read(store, "pieces", { key: "all" })).toMatchObject({
       position: 13,
       rows: [{ value: { moves: 13 } }],
@@ -133,7 +129,7 @@ describe.each(stores)("over the %s store", (kind, open) => {
 
     const again = openProjections(store, [pieces()]);
     expect(again.status()).toMatchObject([{ status: "live", position: 9_000 }]);
-    await built(again);
+    await build(again);
     expect(generationsOf(store, "pieces")).toEqual([1]);
     expect(rowsOf(store, again)).toMatchObject({ all: { moves: 9_000 } });
     await store.close();
@@ -146,7 +142,7 @@ describe.each(stores)("over the %s store", (kind, open) => {
     expect(projections.status()).toMatchObject([{ status: "building", mode: "async" }]);
     const follower = follow(store, projections);
     await eventually("the follower is there", () => follower.position === 9_000);
-    await built(projections);
+    await build(projections);
     expect(projections.status()).toMatchObject([{ status: "live", position: 9_000 }]);
     expect(rowsOf(store, projections)).toMatchObject({ all: { moves: 9_000 } });
     await store.close();
@@ -162,7 +158,7 @@ describe.each(stores)("over the %s store", (kind, open) => {
     await append(store, none, moves(3_000, 1));
 
     const projections = openProjections(store, [pieces({ mode: "async" })]);
-    await built(projections);
+    await build(projections);
     expect(projections.read(store, "pieces", { key: "all" })).toMatchObject({
       position: 3_000,
       rows: [{ value: { moves: 3_000 } }],
@@ -180,7 +176,7 @@ describe.each(stores)("over the %s store", (kind, open) => {
     await halfBuilt(store, openProjections(store, [pieces()]));
 
     const both = openProjections(store, [pieces(), pieces({ name: "others", factor: 3 })]);
-    await built(both);
+    await build(both);
     expect(both.status()).toMatchObject([{ status: "live" }, { status: "live" }]);
     const { distance } = rowsOf(store, both)?.all as { distance: number };
     expect(rowsOf(store, both, "others")).toMatchObject({ all: { moves: 9_000, distance: 3 * distance } });
@@ -195,6 +191,7 @@ describe.each(stores)("over the %s store", (kind, open) => {
     while (generationsOf(store, "pieces").length === 0) await new Promise(setImmediate);
     two.startBuilding();
     await Promise.all([one.built(), two.built()]);
+    await Promise.all([one.stop(), two.stop()]);
 
     const { store: other } = open();
     const straight = openProjections(other, [pieces()]);
@@ -213,6 +210,7 @@ describe.each(stores)("over the %s store", (kind, open) => {
     const stopped = projections.stop();
     projections.startBuilding();
     await Promise.all([stopped, projections.built()]);
+    await projections.stop();
     expect(projections.status()).toMatchObject([{ status: "live", position: 9_000 }]);
     await store.close();
   });
@@ -256,7 +254,7 @@ describe.each(stores)("over the %s store", (kind, open) => {
     }
 
     expect(commits).toBeGreaterThan(4);
-    await built(openProjections(store, [pieces({ version: 2, factor: 10 })]));
+    await build(openProjections(store, [pieces({ version: 2, factor: 10 })]));
     const opened = kind === "lmdb" ? again() : store;
     const rows = rowsOf(opened, openProjections(opened, [pieces({ version: 2 })])) as Record<string, { moves: number }>;
     const { all, "piece/piece-p0": moved, ...others } = rows;
@@ -273,7 +271,7 @@ describe.each(stores)("over the %s store", (kind, open) => {
     const { store } = open();
     await append(store, openProjections(store, []), [...many, event("x", "Moved", null), ...moves(2, 1)]);
     const projections = openProjections(store, [pieces()]);
-    await built(projections);
+    await build(projections);
     expect(projections.status()).toMatchObject([{ status: "live", parked: 1, position: 9_003 }]);
     expect(rowsOf(store, projections)).toMatchObject({ all: { moves: 9_002 } });
     await store.close();

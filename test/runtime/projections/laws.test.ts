@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { NewEvent } from "../../../src/core/message.ts";
 import type { Projections } from "../../../src/runtime/projections/projections.ts";
 import { eventually } from "../../support/eventually.ts";
-import { append, event, follow, openProjections, pieces, rowsOf, stores } from "./setting.ts";
+import { append, build, event, follow, openProjections, pieces, rowsOf, stores } from "./setting.ts";
 
 const numRuns = 25;
 
@@ -26,8 +26,7 @@ const batches = fc.array(fc.array(anyEvent, { minLength: 1, maxLength: 12 }), { 
 /** The rows and what was parked, made from the whole log as a generation of its own. */
 async function rebuilt(store: EventStore, mode: "sync" | "async"): Promise<unknown> {
   const projections = openProjections(store, [pieces({ name: "again", mode })]);
-  projections.startBuilding();
-  await projections.built();
+  await build(projections);
   return seen(store, projections, "again");
 }
 
@@ -74,6 +73,7 @@ describe.each(stores)("over the %s store", (_, open) => {
           await new Promise(setImmediate);
         }
         await projections.built();
+        await projections.stop();
         await eventually("the follower is there", () => follower.position === store.position());
         expect(seen(store, projections, "pieces")).toEqual(await rebuilt(store, mode));
         await follower.close();

@@ -21,6 +21,7 @@ const movesByPosition = defineProjection<unknown, PieceSchemas>({
   version: 3,
   mode: "sync",
   description: "each move",
+  indexes: ["by"],
   on: {
     Moved: {
       key: ({ position }) => `m${String(position).padStart(6, "0")}`,
@@ -119,6 +120,41 @@ describe("over NATS", () => {
     expect((await ask({ name: "moves", where: { missing: null } })).rows).toEqual([]);
   });
 
+  test("where finds ranges in the order of an indexed field, page by page", async () => {
+    const by: unknown[] = [];
+    for (let cursor: string | undefined; ; ) {
+      const { rows, next } = await ask({ name: "moves", where: { by: { gt: 3, lt: 100 } }, limit: 1, cursor });
+      by.push(...rows.map(({ value }) => value.by));
+      if (next === null) break;
+      cursor = next as unknown as string;
+    }
+    expect(by).toEqual([77, 77]);
+    expect(await fault("INVALID_QUERY", { name: "moves", where: { by: { gt: 3 } }, cursor: "m1" })).toMatchObject({
+      issues: [{ path: "cursor" }],
+    });
+  });
+
+  test("atPosition shows the rows as they were then, and past the head as they are", async () => {
+    const { position } = await edge.command("piece.past.Move", { by: 5 });
+    await edge.command("piece.past.Move", { by: 6 });
+    const key = "piece/piece-past";
+
+    expect(await ask({ name: "pieces", key, atPosition: position })).toMatchObject({
+      position,
+      rows: [{ key, value: { moves: 1, distance: 5 } }],
+    });
+    expect(await ask({ name: "pieces", prefix: key, atPosition: position })).toMatchObject({
+      position,
+      rows: [{ key }],
+    });
+    expect(await fault("NOT_FOUND", { name: "pieces", key, atPosition: position - 1 })).toMatchObject({ key });
+    expect(await ask({ name: "pieces", key, atPosition: 1_000_000 })).toMatchObject({
+      position: position + 1,
+      rows: [{ value: { moves: 2, distance: 11 } }],
+    });
+    expect((await ask({ name: "pieces", atPosition: 0 })).rows).toEqual([]);
+  });
+
   test("minPosition is waited for, and answered PROJECTION_BEHIND when it does not come", async () => {
     const { position } = await edge.command("piece.mine.Move", { by: 1 });
     expect((await ask({ name: "pieces", minPosition: position, timeoutMs: 0 })).position).toBeGreaterThanOrEqual(
@@ -152,6 +188,9 @@ describe("over NATS", () => {
     ["limit", { name: "pieces", limit: 1_001 }],
     ["cursor", { name: "pieces", cursor: 7 }],
     ["where.a", { name: "pieces", where: { a: [1] } }],
+    ["where.a", { name: "pieces", where: { a: {} } }],
+    ["where.a", { name: "pieces", where: { a: { over: 1 } } }],
+    ["atPosition", { name: "pieces", atPosition: -1 }],
     ["colour", { name: "pieces", colour: "red" }],
   ])("a body with a wrong %s is INVALID_QUERY", async (path, body) => {
     const { issues } = await fault("INVALID_QUERY", body);

@@ -83,10 +83,28 @@ export const piece = defineAggregate({
 
 const { aggregates } = takeActors([piece]);
 
+/** What a process may have besides. */
+export interface ProcessOptions {
+  readonly next?: readonly Projection[];
+  readonly spanEvents?: number;
+}
+
 /** Projections over a store, as one process has them. */
-export function openProjections(store: EventStore, definitions: readonly Projection[]): Projections {
-  const projections = new Map(definitions.map((projection) => [projection.name, projection]));
-  return new Projections({ store, projections, aggregates, clock, log: openLog("silent") });
+export function openProjections(
+  store: EventStore,
+  definitions: readonly Projection[],
+  { next = [], ...options }: ProcessOptions = {},
+): Projections {
+  const [projections, nextProjections] = [definitions, next].map((list) => new Map(list.map((one) => [one.name, one])));
+  return new Projections({
+    store,
+    projections: projections as ReadonlyMap<string, Projection>,
+    ...(nextProjections && { nextProjections }),
+    aggregates,
+    clock,
+    log: openLog("silent"),
+    ...options,
+  });
 }
 
 /** An event of a piece. */
@@ -187,4 +205,11 @@ export function rowsOf(
 ): Record<string, unknown> | undefined {
   const read = projections.read(store, name, { prefix: "", limit: 100_000 });
   return read === undefined ? undefined : Object.fromEntries(read.rows.map(({ key, value }) => [key, value]));
+}
+
+/** Builds what is missing, to the end. */
+export async function build(projections: Projections): Promise<void> {
+  projections.startBuilding();
+  await projections.built();
+  await projections.stop();
 }
