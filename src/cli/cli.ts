@@ -15,6 +15,7 @@ import { registerImportEvents } from "./import-events.ts";
 import { loadVerbs } from "./load-verbs.ts";
 import { registerNew } from "./new.ts";
 import { packageVersion } from "./package.ts";
+import { registerProjection } from "./projection.ts";
 import { registerSaga } from "./saga.ts";
 import { registerSend } from "./send.ts";
 import { registerStart } from "./start.ts";
@@ -41,6 +42,7 @@ export async function runCli(argv: readonly string[]): Promise<void> {
     registerExport,
     registerTail,
     registerDead,
+    registerProjection,
     registerSaga,
     registerHealth,
     registerCatalog,

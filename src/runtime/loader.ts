@@ -30,6 +30,8 @@ export interface LoadedActors {
   readonly aggregates: ReadonlyMap<string, LoadedAggregate>;
   readonly sagas: ReadonlyMap<string, LoadedSaga>;
   readonly projections: ReadonlyMap<string, Projection>;
+  /** By the same names: versions that are kept up beside those, until somebody switches. */
+  readonly nextProjections: ReadonlyMap<string, Projection>;
 }
 
 /** What a program may have in hand instead of in files. */
@@ -70,12 +72,36 @@ export async function loadActors(folders: readonly string[]): Promise<LoadedActo
   }
   problems.push(...checkCategories([...aggregates.keys()]));
   problems.push(...checkFollowers(sagas, projections, aggregates));
+  problems.push(...checkNextVersions(projections));
   refuseOn(problems);
   return {
     aggregates,
     sagas: new Map(sagas.map(({ actor }) => [actor.name, loadedSaga(actor)])),
-    projections: new Map(projections.map(({ actor }) => [actor.name, actor])),
+    projections: byName(projections.filter(({ where }) => !isNextVersion(where))),
+    nextProjections: byName(projections.filter(({ where }) => isNextVersion(where))),
   };
+}
+
+/** `NAME.next.ts` is the next version of what `NAME.ts` defines. */
+const nextSuffix = /\.next$/;
+
+function isNextVersion(file: string): boolean {
+  return nextSuffix.test(nameOf(file));
+}
+
+function byName(found: readonly Found<Projection>[]): ReadonlyMap<string, Projection> {
+  return new Map(found.map(({ actor }) => [actor.name, actor]));
+}
+
+function checkNextVersions(projections: readonly Found<Projection>[]): string[] {
+  const current = byName(projections.filter(({ where }) => !isNextVersion(where)));
+  return projections.flatMap(({ actor: { name, version }, where }) => {
+    if (!isNextVersion(where)) return [];
+    const main = current.get(name);
+    if (main === undefined) return [`projection ${name}: there is a next version, and none before it`];
+    if (version > main.version) return [];
+    return [`projection ${name}: its next version is ${version}, which is not higher than ${main.version}`];
+  });
 }
 
 /** An actor, and what to call it where it has a problem. */
@@ -94,7 +120,8 @@ async function findIn<Actor extends Saga | Projection>(
     const actor = await definedIn<Actor>(file, kind);
     if (typeof actor === "string") problems.push(`${file}: ${actor}`);
     else {
-      if (actor.name !== nameOf(file)) problems.push(`${file}: ${misnamed("name", actor.name, file)}`);
+      const isNamed = actor.name === nameOf(file).replace(nextSuffix, "");
+      if (!isNamed) problems.push(`${file}: ${misnamed("name", actor.name, file)}`);
       found.push({ actor, where: file });
     }
   }
@@ -154,6 +181,7 @@ export function takeActors(actors: readonly ActorDefinition[]): LoadedActors {
     aggregates,
     sagas: new Map(sagas.map((saga) => [saga.name, loadedSaga(saga)])),
     projections: new Map(projections.map((projection) => [projection.name, projection])),
+    nextProjections: new Map(),
   };
 }
 
@@ -175,7 +203,7 @@ function withHint(problem: string): string {
 }
 
 function misnamed(what: string, name: string, file: string): string {
-  return `${what} ${name} is not the name of the file, ${nameOf(file)}`;
+  return `${what} ${name} is not the name of the file, ${nameOf(file).replace(nextSuffix, "")}`;
 }
 
 /** The default export of a file, made by `define<Kind>`; or what is wrong with it. */

@@ -9,6 +9,7 @@ import { serveService } from "../wire/service.ts";
 import { defaultPrefix, eventStreamName, isPrefix } from "../wire/subjects.ts";
 import { helpSaga } from "./admin/help-saga.ts";
 import { importEvents } from "./admin/import-events.ts";
+import { projectionVerbs } from "./admin/projections.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type SweepCursor, sweepCommandRecords } from "./command-records.ts";
 import { Decider } from "./decider.ts";
@@ -21,6 +22,7 @@ import { catalogQuery } from "./queries/catalog.ts";
 import { eventsQuery, historyQuery } from "./queries/events.ts";
 import { healthQuery } from "./queries/health.ts";
 import { projectionQuery } from "./queries/projection.ts";
+import { projectionDiffQuery, projectionParkedQuery } from "./queries/projection-rows.ts";
 import type { Query } from "./queries/query.ts";
 import { sagasQuery } from "./queries/sagas.ts";
 import { stateQuery } from "./queries/state.ts";
@@ -78,7 +80,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   assertRoomForEvents(nats);
   const loaded = "aggregates" in options.actors ? options.actors : takeActors(options.actors);
   const { aggregates, sagas } = loaded;
-  const projections = new Projections({ store, projections: loaded.projections, aggregates, clock, log });
+  const projections = new Projections({ ...loaded, store, clock, log });
   const actors = new LiveActors(store, options.maxLiveActors ?? 100_000);
   const decider = new Decider({ store, actors, aggregates, projections, clock, log });
   const tick = new Tick({ store, decider, actors, aggregates, log, maxQueued: options.maxQueued ?? 20_000 });
@@ -106,7 +108,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     latest: latestWith(aggregates),
     rows: rowsOf(projections),
     project: (tx, events) => projections.apply(tx, "async", events),
-    projected: projectedTypes(loaded.projections),
+    projected: projectedTypes([...loaded.projections.values(), ...loaded.nextProjections.values()]),
   };
   await beginReacting(store);
   await prepareSagas(reactorOptions);
@@ -128,6 +130,9 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     stateQuery({ store, aggregates, sagas, source: (saga) => sagaSource(saga, reactorOptions) }),
     historyQuery({ store, aggregates }),
     eventsQuery(store),
+    projectionQuery({ store, projections }),
+    projectionParkedQuery({ store, projections }),
+    projectionDiffQuery({ store, projections }),
     healthQuery({
       store,
       clock,
@@ -139,17 +144,18 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       projections: () => projections.status(),
     }),
     catalogQuery(loaded),
-    projectionQuery({ store, projections }),
     sagasQuery({ store, sagas, clock }),
+  ];
+  const verbs = [
+    importEvents(store, projections),
+    ...projectionVerbs({ store, projections }),
+    ...helpSaga(reactor, sagas),
   ];
   const endpoints = [
     serveCommands(commandServer),
     serveBulk(commandServer),
     serveQueries({ ...context, answer: answerWith(queries, "UNKNOWN_QUERY") }),
-    serveAdmin({
-      ...context,
-      answer: answerWith([importEvents(store, projections), ...helpSaga(reactor, sagas)], "UNKNOWN_COMMAND"),
-    }),
+    serveAdmin({ ...context, answer: answerWith(verbs, "UNKNOWN_COMMAND") }),
   ];
   const service = serveService({
     nats,

@@ -460,6 +460,8 @@ describe("every query", () => {
       "health",
       "history",
       "projection",
+      "projection-diff",
+      "projection-parked",
       "sagas",
       "state",
     ]);

@@ -84,7 +84,7 @@ export async function openSagas(actors: readonly ActorDefinition[], given: SagaS
     latest: latestWith(aggregates),
     rows: given.rows ?? rowsOf(projections),
     project: (tx, events) => projections.apply(tx, "async", events),
-    projected: projectedTypes(loaded.projections),
+    projected: projectedTypes([...loaded.projections.values()]),
   };
   await beginReacting(store);
   projections.startBuilding();

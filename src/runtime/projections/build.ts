@@ -31,9 +31,16 @@ const maxChanges = 4_000;
 const maxEventsUnwritten = 100_000;
 const maxWeight = 32 * 1024 * 1024;
 
-/** Another process has taken this build over, or it was cancelled. */
+/** Another process has taken this build over, or it was cancelled, or begun anew. */
 export class BuildLost extends Error {
   override readonly name = "BuildLost";
+  /** There is a new build, for whoever takes it. */
+  readonly isBegunAnew: boolean;
+
+  constructor(name: string, isBegunAnew: boolean) {
+    super(`the build of ${name} was taken over or given up`);
+    this.isBegunAnew = isBegunAnew;
+  }
 }
 
 /** A build at work. */
@@ -58,6 +65,10 @@ export class Build {
     const of = { name, generation, indexes: indexedFields(indexes), spanEvents };
     this.#rows = new GenerationRows(of, new CurrentRows(store, name, generation));
     this.#listeners = listenersOf([[projection, this.#rows]]);
+  }
+
+  get generation(): number {
+    return this.#building.generation;
   }
 
   /** All events up to here are applied, in memory at least. */
@@ -124,8 +135,9 @@ export class Build {
   /** Of the projection, as long as this build is the one under way. */
   #generations(tx: Transaction): Generations {
     const generations = readGenerations(tx, this.projection.name);
-    const { builder, position } = this.#building;
-    if (generations?.building?.builder === builder && generations.building.position === position) return generations;
-    throw new BuildLost(`the build of ${this.projection.name} was taken over or cancelled`);
+    const { builder, position, generation } = this.#building;
+    const found = generations?.building;
+    if (generations !== undefined && found?.builder === builder && found.position === position) return generations;
+    throw new BuildLost(this.projection.name, found !== undefined && found.generation !== generation);
   }
 }

@@ -18,6 +18,7 @@ const maxBackoffMs = 5_000;
 /** Of a build that this process does. */
 export interface BuildProgress {
   readonly version: number;
+  readonly generation: number;
   readonly position: number;
   readonly of: number;
 }
@@ -42,7 +43,8 @@ export class Builder {
   progress(name: string): BuildProgress | undefined {
     const build = this.#builds.get(name);
     if (build === undefined) return undefined;
-    return { version: build.projection.version, position: build.position, of: build.end };
+    const { projection, generation, position, end } = build;
+    return { version: projection.version, generation, position, of: end };
   }
 
   /** Why it does not get on, where it does not. */
@@ -139,7 +141,8 @@ export class Builder {
     } catch (error) {
       if (!(error instanceof BuildLost)) throw error;
       this.#builds.delete(build.projection.name);
-      this.#context.log?.info({ projection: build.projection.name }, "a build was taken over or cancelled");
+      if (error.isBegunAnew) this.#asked ??= "begun";
+      this.#context.log?.info({ projection: build.projection.name }, error.message);
     }
   }
 

@@ -12,10 +12,21 @@ import type { Log } from "../log.ts";
 import { applyEvents } from "./apply-events.ts";
 import { AsOf } from "./as-of.ts";
 import { Builder } from "./builder.ts";
+import {
+  beginBuild,
+  type ChangeContext,
+  cancelBuild,
+  dropStandby,
+  type Retried,
+  retryParked,
+  type Switched,
+  skipParked,
+  switchToStandby,
+} from "./changes.ts";
 import { Definitions, type ProjectionDefinitions } from "./definitions.ts";
 import { type FindQuery, type FoundInRows, findRows } from "./find-rows.ts";
 import { GenerationRows, type Row } from "./generation-rows.ts";
-import { readAllGenerations, readEpoch } from "./generations.ts";
+import { type BuildingGeneration, readEpoch } from "./generations.ts";
 import { LiveGenerations } from "./live-generations.ts";
 import { type ReadableGeneration, readableGeneration, type Which } from "./read-rows.ts";
 import { type ProjectionStatus, projectionStatus } from "./status.ts";
@@ -183,22 +194,58 @@ export class Projections {
     this.#lookout.unref();
   }
 
+  /** What was begun is built, and what was given up is removed. */
   #look(): void {
     const { store, log } = this.#options;
     try {
       const epoch = readEpoch(store);
       if (epoch === this.#seenEpoch) return;
-      const hasBuild = [...readAllGenerations(store).values()].some(({ building }) => building !== undefined);
-      if (hasBuild) this.#builder.start("begun");
+      this.#builder.start("begun");
       this.#seenEpoch = epoch;
     } catch (error) {
       log.warn({ err: error }, "the builds of projections could not be looked at; tried again in a moment");
     }
   }
 
+  /** See `changes.ts`, as for all that follow: what is begun is built by the process that builds. */
+  async beginBuild(name: string, isHeld: boolean): Promise<BuildingGeneration> {
+    return this.#changed(await beginBuild(this.#changes, name, isHeld));
+  }
+
+  async cancelBuild(name: string): Promise<BuildingGeneration> {
+    return this.#changed(await cancelBuild(this.#changes, name));
+  }
+
+  async switchToStandby(name: string): Promise<Switched> {
+    return this.#changed(await switchToStandby(this.#changes, name));
+  }
+
+  async dropStandby(name: string): Promise<number> {
+    return this.#changed(await dropStandby(this.#changes, name));
+  }
+
+  retryParked(name: string, position: number): Promise<Retried> {
+    return retryParked(this.#changes, name, position);
+  }
+
+  skipParked(name: string, position: number): Promise<void> {
+    return skipParked(this.#changes, name, position);
+  }
+
+  /** The builder of this process need not find out by itself. */
+  #changed<Result>(result: Result): Result {
+    if (this.#lookout !== undefined) this.#look();
+    return result;
+  }
+
+  get #changes(): ChangeContext {
+    return { ...this.#options, definitions: this.definitions };
+  }
+
   /** Stops building; what is built so far is kept. */
   async stop(): Promise<void> {
     clearInterval(this.#lookout);
+    this.#lookout = undefined;
     await this.#builder.stop();
   }
 

@@ -1,4 +1,5 @@
 /** How projections are: for health, and for whoever waits for a build. */
+import type { EventStore } from "../../core/event-store.ts";
 import type { ProjectionMode } from "../../core/projection.ts";
 import type { Clock } from "../clock.ts";
 import type { Builder, BuildProgress } from "./builder.ts";
@@ -12,6 +13,8 @@ export interface ProjectionStatus {
   /** As it is defined now. */
   readonly version: number;
   readonly mode: ProjectionMode;
+  /** Of the rows that are read: another number whenever they were made anew. 0 when there are none. */
+  readonly generation: number;
   /** `building`: its rows are not there yet, or those of before are read meanwhile. */
   readonly status: "live" | "building";
   /** All events up to here are in the rows that are read; 0 when there are none. */
@@ -24,9 +27,17 @@ export interface ProjectionStatus {
   /** Of the build under way. */
   readonly progress?: BuildProgress;
   /** What is complete, and can be switched to. */
-  readonly standby?: { readonly version: number; readonly position: number; readonly parked: number };
+  readonly standby?: StandbyStatus;
   /** Why it is not as it should be. */
   readonly reason?: string;
+}
+
+/** Of a generation that can be switched to. */
+export interface StandbyStatus {
+  readonly version: number;
+  readonly generation: number;
+  readonly position: number;
+  readonly parked: number;
 }
 
 /** What the status is made of. */
@@ -55,18 +66,20 @@ function statusOf(context: StatusContext, name: string): ProjectionStatus {
     name,
     version,
     mode,
+    generation: live?.generation ?? 0,
     status: isLive ? "live" : "building",
     position,
     ...lagBehind(context, position),
     parked: live === undefined ? 0 : readParkedCount(store, live),
     ...(progress && { progress }),
-    ...(standby && { standby: { ...placeOf(standby), parked: readParkedCount(store, standby) } }),
+    ...(standby && { standby: standbyOf(store, standby) }),
     ...(reason && { reason }),
   };
 }
 
-function placeOf({ version, position }: ReadableGeneration): Pick<ReadableGeneration, "version" | "position"> {
-  return { version, position };
+function standbyOf(store: EventStore, standby: ReadableGeneration): StandbyStatus {
+  const { version, generation, position } = standby;
+  return { version, generation, position, parked: readParkedCount(store, standby) };
 }
 
 function lagBehind({ store, clock }: StatusContext, position: number): Pick<ProjectionStatus, "lagEvents" | "lagMs"> {
@@ -78,10 +91,11 @@ function lagBehind({ store, clock }: StatusContext, position: number): Pick<Proj
 
 /** What another process builds is known as far as it is written. */
 function progressOf({ store, builder }: StatusContext, name: string): BuildProgress | undefined {
-  const own = builder.progress(name);
   const building = readGenerations(store, name)?.building;
-  if (own !== undefined || building === undefined) return own;
-  return { version: building.version, position: building.position, of: store.position() };
+  if (building === undefined) return undefined;
+  const { version, generation, position } = building;
+  const own = builder.progress(name);
+  return own?.generation === generation ? own : { version, generation, position, of: store.position() };
 }
 
 function reasonOf({ builder }: StatusContext, name: string, live: ReadableGeneration | undefined): string | undefined {

@@ -130,10 +130,14 @@ function found<Read extends ReadRows | FoundRows>(
   throw behind(name, 0, projections);
 }
 
-/** A projection that is not defined. */
-export function unknownProjection(name: string, names: readonly string[]): Fault {
+/** A projection that is not defined; a verb says NOT_FOUND of it. */
+export function unknownProjection(
+  name: string,
+  names: readonly string[],
+  code: "UNKNOWN_QUERY" | "NOT_FOUND" = "UNKNOWN_QUERY",
+): Fault {
   const known = [...names].sort();
-  return new Fault("UNKNOWN_QUERY", `there is no projection ${name}; there are ${known.join(", ")}`, { known });
+  return new Fault(code, `there is no projection ${name}; there are ${known.join(", ")}`, { known });
 }
 
 function behind(name: string, minPosition: number, projections: Projections): Fault {

@@ -22,7 +22,7 @@ export function rowsOf(projections: Projections): ReadRows {
 }
 
 /** The event types that asynchronous projections want, live or being built. */
-export function projectedTypes(projections: ReadonlyMap<string, Projection>): ReadonlySet<string> {
-  const wanted = [...projections.values()].filter(({ mode }) => mode === "async");
+export function projectedTypes(projections: readonly Projection[]): ReadonlySet<string> {
+  const wanted = projections.filter(({ mode }) => mode === "async");
   return new Set(wanted.flatMap(({ on }) => Object.keys(on)));
 }

@@ -15,7 +15,6 @@ import reviewerQuality from "../../../actors/projections/reviewer-quality.ts";
 import reviewRouting from "../../../actors/sagas/review-routing.ts";
 import type { review } from "../../../schemas/review.ts";
 import { Fault } from "../../../src/core/fault.ts";
-import type { ActorDefinition } from "../../../src/runtime/loader.ts";
 import type { CrowdItem, CrowdSet } from "../../consensus/crowd-sets.ts";
 import type { Outcome } from "../../consensus/vote-by-vote.ts";
 import { openSagas, type SagaSetting, type SagaSettings } from "../../sagas/setting.ts";

@@ -34,7 +34,7 @@ describe.each(stores)("over the %s store", (kind, open) => {
     await eventually("the follower is there", () => follower.position === 3);
 
     expect(rowsOf(store, projections, "later")).toEqual(rowsOf(store, projections));
-    const live = { version: 1, status: "live", position: 3, lagEvents: 0, lagMs: 0, parked: 0 };
+    const live = { version: 1, generation: 1, status: "live", position: 3, lagEvents: 0, lagMs: 0, parked: 0 };
     expect(projections.status()).toEqual([
       { name: "pieces", mode: "sync", ...live },
       { name: "later", mode: "async", ...live },

@@ -26,6 +26,14 @@ describe("the loader", () => {
     expect(aggregates.has("training-run")).toBe(true);
   });
 
+  test("finds next versions beside those that are defined", async () => {
+    const folder = folderWith({ "counts.mjs": projection(""), "counts.next.mjs": projection("version: 2") });
+    const { projections, nextProjections } = await loadActors([builtInActors, folder]);
+
+    expect(projections.get("counts")).toMatchObject({ version: 1 });
+    expect([...nextProjections].map(([name, { version }]) => [name, version])).toEqual([["counts", 2]]);
+  });
+
   test("names every problem of every projection at once", async () => {
     const folder = folderWith({
       "counts.mjs": projection('mode: "later", version: 0'),
@@ -33,6 +41,8 @@ describe("the loader", () => {
       "none.mjs": "export default 7;",
       "broken.mjs": "throw new Error('not today');",
       "hollow.mjs": 'export default { kind: "projection" };',
+      "orphan.next.mjs": projection('name: "orphan"'),
+      "training-summaries.next.mjs": projection('name: "training-summaries"'),
       "deaf.mjs": projection('name: "deaf", on: { TrainingStartled: () => {} }'),
     });
 
@@ -47,6 +57,8 @@ describe("the loader", () => {
       "broken.mjs: cannot be loaded: not today",
       "hollow.mjs: it listens to no event",
       "projections/deaf.mjs: it listens to TrainingStartled, which no aggregate records",
+      "projection orphan: there is a next version, and none before it",
+      "projection training-summaries: its next version is 1, which is not higher than 1",
     ]) {
       expect(message).toContain(problem);
     }
