@@ -42,7 +42,7 @@ export async function commandFigures(setting: Setting): Promise<Figure[]> {
   const dataDir = join(setting.folder, "commands");
   mkdirSync(dataDir);
   const commit = new SyncedCommit(dataDir);
-  const runtime = await startRuntime(dataDir, setting.profileDir);
+  const runtime = await startRuntime(dataDir, { profileDir: setting.profileDir });
   const responder = await startEchoResponder(runtime.url);
   const nats = await openConnection({ servers: runtime.url, name: "retrace bench" });
   const roles = { client: process.pid, broker: runtime.brokerPid, runtime: runtime.pid, responder: responder.pid };

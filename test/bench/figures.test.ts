@@ -49,10 +49,12 @@ describe("verdicts", () => {
     "start.stored": 2,
     ...{ "import.ratings.rate": 9_000, "import.corrections.rate": 9_000, "import.preferences.rate": 9_000 },
     ...{ "import.predictions.rate": 9_000, "import.votes.rate": 8_000 },
+    ...{ "projection.one": 200_000, "projection.sync.ratio": 0.85, "projection.rows": 1_000_000 },
+    ...{ "projection.key.p50": 1, "projection.page.p50": 5 },
   };
 
   test("count a figure at its limit as met", () => {
-    expect(outcomes(met)).toEqual(Array(6).fill("met"));
+    expect(outcomes(met)).toEqual(Array(10).fill("met"));
   });
 
   test("count a figure beyond its limit as not met", () => {
@@ -64,12 +66,14 @@ describe("verdicts", () => {
       "long.hot.ratio": 1.21,
       "start.stored": 2.01,
       "import.preferences.rate": 7_999,
+      ...{ "projection.one": 199_999, "projection.sync.ratio": 0.84 },
+      ...{ "projection.key.p50": 1.01, "projection.page.p50": 5.01 },
     };
-    expect(outcomes(missed)).toEqual(Array(6).fill("not met"));
+    expect(outcomes(missed)).toEqual(Array(10).fill("not met"));
   });
 
   test("say nothing about what was not measured, or measured at another size", () => {
-    expect(outcomes({})).toEqual(Array(6).fill("not measured"));
+    expect(outcomes({})).toEqual(Array(10).fill("not measured"));
     expect(outcomes({ ...met, "long.events": 1_000, "start.events": 1_000 }).slice(3, 5)).toEqual([
       "not measured",
       "not measured",

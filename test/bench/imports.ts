@@ -99,7 +99,7 @@ export async function importFigures({ sizes, folder, profileDir, progress }: Set
   const dataDir = join(folder, "imports");
   mkdirSync(dataDir);
   for (const rows of files) writeRows(rows, join(folder, rows.id), sizes.importRows);
-  const runtime = await startRuntime(dataDir, profileDir);
+  const runtime = await startRuntime(dataDir, { profileDir });
   const nats = await openConnection({ servers: runtime.url, name: "retrace bench" });
   const roles = { broker: runtime.brokerPid, runtime: runtime.pid };
 

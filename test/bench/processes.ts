@@ -48,11 +48,33 @@ async function start(command: readonly string[]): Promise<Started> {
   return { pid: child.pid as number, line, readyMs: performance.now() - spawnedAt, stop };
 }
 
-/** Starts `retrace start` on a folder, on a free port; with `profileDir`, its CPU profile is written there at its end. */
-export async function startRuntime(dataDir: string, profileDir?: string): Promise<StartedRuntime> {
+/** How to start a runtime. */
+export interface RuntimeOptions {
+  /** Its CPU profile is written there at its end. */
+  readonly profileDir?: string | undefined;
+  /** A folder with more actors. */
+  readonly actors?: string;
+}
+
+/** Starts `retrace start` on a folder, on a free port. */
+export async function startRuntime(
+  dataDir: string,
+  { profileDir, actors }: RuntimeOptions = {},
+): Promise<StartedRuntime> {
   const profile = profileDir === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileDir}`];
   const main = join(packageRoot, "dist", "src", "main.js");
-  const started = await start([...profile, main, "start", "--data", dataDir, "--port", "0", "--log-level", "warn"]);
+  const started = await start([
+    ...profile,
+    main,
+    "start",
+    "--data",
+    dataDir,
+    "--port",
+    "0",
+    "--log-level",
+    "warn",
+    ...(actors === undefined ? [] : ["--actors", actors]),
+  ]);
   const { nats } = JSON.parse(started.line) as { nats: string };
   return { ...started, url: nats, brokerPid: embeddedBrokerPid(dataDir) ?? 0 };
 }

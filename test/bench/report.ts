@@ -21,6 +21,7 @@ const titles: Readonly<Record<Part, string>> = {
   f: "memory of live streams",
   g: "start with a long log",
   h: "rows of files through `retrace import`",
+  i: "projections",
 };
 
 /** Puts a report together; figures of parts that were not asked for, but came along, are left in. */

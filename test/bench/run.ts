@@ -8,6 +8,7 @@ import { type Figure, type Part, parts } from "./figures.ts";
 import { importFigures } from "./imports.ts";
 import { memoryFigures } from "./memory.ts";
 import { inOwnProcess, killAll } from "./processes.ts";
+import { projectionFigures } from "./projections.ts";
 import { report, table } from "./report.ts";
 import { fullSizes, quickSizes, type Setting, type Sizes } from "./setting.ts";
 import { startFigures } from "./start.ts";
@@ -104,6 +105,7 @@ async function measure(asked: ReadonlySet<Part>, setting: Setting): Promise<Figu
   if (isAsked("d")) figures.push(...(await longStoreFigures(setting)));
   if (isAsked("f")) figures.push(...(await memoryFigures(setting)));
   if (isAsked("h")) figures.push(...(await importFigures(setting)));
+  if (isAsked("i")) figures.push(...(await projectionFigures(setting)));
   return figures;
 }
 

@@ -70,6 +70,34 @@ const targets: readonly Target[] = [
     measured: (get) => Math.min(...importKinds.map((kind) => get(`import.${kind}.rate`))),
     limit: () => 8_000,
   },
+  {
+    text: "projections: events/s of a build that counts all in one row",
+    unit: "events/s",
+    is: "at least",
+    measured: (get) => get("projection.one"),
+    limit: () => 200_000,
+  },
+  {
+    text: "commands with a sync projection against commands without, concurrency 512",
+    unit: "",
+    is: "at least",
+    measured: (get) => get("projection.sync.ratio"),
+    limit: () => 0.85,
+  },
+  {
+    text: "one of 1,000,000 rows by its key, in process, p50",
+    unit: "ms",
+    is: "at most",
+    measured: (get) => atFullSize(get, "projection.rows", "projection.key.p50"),
+    limit: () => 1,
+  },
+  {
+    text: "a page of 100 of 1,000,000 rows over NATS, p50",
+    unit: "ms",
+    is: "at most",
+    measured: (get) => atFullSize(get, "projection.rows", "projection.page.p50"),
+    limit: () => 5,
+  },
 ];
 
 /** A smaller store says nothing about a target that names a size. */

@@ -1,6 +1,7 @@
 /** The entry of a process that runs one task, sends its result and ends: see `inOwnProcess`. */
 import { buildStore } from "./large-store.ts";
 import { longStoreEvents, longStreamFigures, longStreamPlace } from "./long-stream.ts";
+import { buildFigures } from "./projections.ts";
 import { replayFigures } from "./replay.ts";
 import { openingMs } from "./start.ts";
 
@@ -15,6 +16,7 @@ const tasks = {
   open: openingMs,
   replay: replayFigures,
   "long stream": longStreamFigures,
+  projections: buildFigures,
 };
 
 export type TaskName = keyof typeof tasks;
