@@ -160,11 +160,11 @@ test("two prefixes on one broker do not disturb each other", async () => {
   for (const each of [one, two] as Edge[]) {
     expect(await each.command("training-run.r.StartTraining", {}, headers)).toMatchObject({ version: 1, position: 1 });
   }
-  await (one as Edge).command("training-run.r.CompleteTraining");
+  await (one as Edge).command("training-run.r.CancelTraining");
 
   expect(await (one as Edge).position()).toBe(2);
   expect(await (two as Edge).position()).toBe(1);
   expect((await (two as Edge).query("state", { category: "training-run", id: "r" })).state.value).toBe("running");
-  expect((await stored((one as Edge).raw, "ONE_EVENTS", 2)).subject).toBe("one.evt.training-run.r.TrainingCompleted");
+  expect((await stored((one as Edge).raw, "ONE_EVENTS", 2)).subject).toBe("one.evt.training-run.r.TrainingCancelled");
   expect((await streamInfo((two as Edge).raw, "TWO_EVENTS")).state.messages).toBe(1);
 });

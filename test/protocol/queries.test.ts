@@ -291,7 +291,7 @@ describe("events", () => {
     const conversation = fresh("conversation");
     const headers = { "Retrace-Correlation-Id": conversation };
     const dataset = await edge.command(`dataset.${fresh("d")}.IngestData`, {}, headers);
-    const ended = await edge.command(`training-run.${id}.CompleteTraining`, {}, headers);
+    const ended = await edge.command(`training-run.${id}.CancelTraining`, {}, headers);
     const all = [...events.map(({ position }) => position), dataset.position, ended.position];
     const afterPosition = (all[0] as number) - 1;
     const found = async (filter: object) =>
