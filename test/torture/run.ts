@@ -8,6 +8,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { openLmdbStore, systemClock } from "retrace";
+import { instanceCounts } from "../../src/runtime/sagas/reaction.ts";
+import { absentArrivals, readArrivals } from "../actors/sagas/arrivals-data.ts";
+import { honeypots, queueFigures } from "../actors/sagas/arrivals-figures.ts";
+import { replay, usualRules } from "../actors/sagas/arrivals-run.ts";
+import { queueText } from "../actors/sagas/arrivals-text.ts";
 import { type CrowdFigures, crowdRun, figuresOf, openRouting } from "../actors/sagas/crowd-run.ts";
 import { absentCrowds, readCrowdSet } from "../consensus/crowd-sets.ts";
 import { crashRun } from "../crash/crash-run.ts";
@@ -99,6 +104,29 @@ async function crowds(): Promise<void> {
   }
 }
 
+interface ArrivalOptions {
+  readonly leaseMinutes: number;
+  readonly dueDays: number;
+  readonly json?: boolean;
+}
+
+/** A month of real ratings through the saga that conducts reviews, at the times they came. */
+async function arrivals({ json = false, ...rules }: ArrivalOptions): Promise<void> {
+  if (absentArrivals !== undefined) throw new Error(absentArrivals);
+  const folder = mkdtempSync(join(tmpdir(), "retrace-torture-"));
+  const store = openLmdbStore({ path: folder, newId: systemClock().newId });
+  const onDay = (day: string): void => void process.stderr.write(`  ${day}\n`);
+  const { sagas, refused } = await replay(readArrivals(), rules, { store, onDay });
+  const report = { rules, refused, ...queueFigures(store, "segment"), honeypots: honeypots(store) };
+  process.stdout.write(json ? `${JSON.stringify(report)}\n` : queueText(report));
+  const { stuck, running } = instanceCounts(sagas.store, "review-routing");
+  await store.close();
+  rmSync(folder, { recursive: true, force: true });
+  if (stuck + running === 0) return;
+  process.stderr.write(`${stuck} sagas are stuck, ${running} go on for ever\n`);
+  process.exitCode = 1;
+}
+
 const program = new Command("npm run torture --").description("tests with big counts").showHelpAfterError();
 program
   .command("crash")
@@ -128,4 +156,17 @@ program
   .description("real crowds through review-routing, vote by vote: what is accepted, and how much of it is right")
   .addHelpText("after", "\nExample:\n  $ npm run torture -- crowds\n")
   .action(crowds);
+program
+  .command("arrivals")
+  .description("a month of real ratings through review-routing, at their times: how long work waits, and who does it")
+  .option("--lease-minutes <n>", "how long reviewers keep what they claim", parseCount, usualRules.leaseMinutes)
+  .option(
+    "--due-days <n>",
+    "until a review is due, and until each of its two further levels",
+    parseCount,
+    usualRules.dueDays,
+  )
+  .option("--json", "one line of JSON instead of tables")
+  .addHelpText("after", "\nExample:\n  $ npm run torture -- arrivals --lease-minutes 30\n")
+  .action(arrivals);
 await program.parseAsync();
