@@ -1,7 +1,8 @@
 /**
  * The queue of reviews, for those who take and assign them. Row keys: the id of a review that waits for votes or for
  * somebody to settle it; `decided/<id>` for one with a result that the second line has not accepted; `reviewer/<name>`
- * for the load of a reviewer. What is over has no row.
+ * for what a registered reviewer can do and has to do, `visitor/<name>` for anybody else, of whom a crowd may be made. What
+ * is over has no row.
  */
 import { defineProjection, type Rows } from "retrace";
 import type { review } from "../../schemas/review.ts";
@@ -52,14 +53,23 @@ function foldReview(event: ReviewEvent, rows: Rows<Row>): void {
   if (before !== undefined) rows.delete(keyOf(id, before));
   if (after !== undefined) rows.put(keyOf(id, after), after);
   for (const [name, change] of changesBetween(before, after)) {
-    const key = reviewerKey(name);
-    rows.put(key, changed(rows.get(key) as ReviewerRow | undefined, change));
+    putReviewer(rows, name, (row) => changed(row, change));
   }
 }
 
 function foldReviewer(event: ReviewerEvent, rows: Rows<Row>): void {
-  const key = reviewerKey(event.stream.slice("reviewer-".length));
-  rows.put(key, reviewerAfter(rows.get(key) as ReviewerRow | undefined, event));
+  putReviewer(rows, event.stream.slice("reviewer-".length), (row) => reviewerAfter(row, event));
+}
+
+/** Only those who are registered are read whenever somebody is to be asked. */
+function putReviewer(rows: Rows<Row>, name: string, change: (row: ReviewerRow | undefined) => ReviewerRow): void {
+  const [registered, visiting] = [reviewerKey(name), visitorKey(name)];
+  const before = (rows.get(registered) ?? rows.get(visiting)) as ReviewerRow | undefined;
+  const after = change(before);
+  if (before !== undefined && before.isRegistered !== after.isRegistered) {
+    rows.delete(before.isRegistered ? registered : visiting);
+  }
+  rows.put(after.isRegistered ? registered : visiting, after);
 }
 
 function keyOf(id: string, { label }: ReviewRow): string {
@@ -72,4 +82,8 @@ function decidedKey(id: string): string {
 
 function reviewerKey(name: string): string {
   return `reviewer/${name}`;
+}
+
+function visitorKey(name: string): string {
+  return `visitor/${name}`;
 }

@@ -74,7 +74,9 @@ class World implements Rows<unknown> {
   }
 
   reviewer(name: string): ReviewerRow | undefined {
-    return this.rows.get(`reviewer/${name}`) as ReviewerRow | undefined;
+    const rows = [`reviewer/${name}`, `visitor/${name}`].flatMap((key) => this.rows.get(key) ?? []) as ReviewerRow[];
+    assert(rows.length <= 1, `${name} has one row`);
+    return rows[0];
   }
 }
 
@@ -152,7 +154,7 @@ describe("a row", () => {
   ] as const)("goes with %s %j, and the load with it", (type, data, before) => {
     const world = begin(["AssignReview", { reviewer: "ida" }], ...before);
     world.send(review, { id: "r1", type, data, ms: 2_000_000 });
-    expect([...world.rows.keys()].filter((key) => !key.startsWith("reviewer/"))).toEqual([]);
+    expect([...world.rows.keys()].filter((key) => !/^(?:reviewer|visitor)\//.test(key))).toEqual([]);
     for (const name of ["ada", "ida"]) expect(world.reviewer(name)).toMatchObject({ openLeases: 0, assigned: 0 });
     expect(world.reviewer("ada")?.done).toBe(type === "FixLabel" ? 1 : 0);
   });
@@ -164,6 +166,7 @@ test("a reviewer's row has the profile and the load, whichever came first", () =
   expect(world.reviewer("ada")).toEqual({ ...none, assigned: 1 });
   world.send(reviewer, { id: "ada", type: "RegisterReviewer", data: { skills: ["pets"], capacity: 2 } });
   expect(world.reviewer("ada")).toEqual({ ...none, isRegistered: true, skills: ["pets"], capacity: 2, assigned: 1 });
+  expect(world.rows.has("reviewer/ada")).toBe(true);
   world.send(review, { id: "r1", type: "ClaimReview", data: { reviewer: "ada" } });
   world.send(reviewer, { id: "ada", type: "ChangeReviewer", data: { capacity: null } });
   expect(world.reviewer("ada")).toEqual({ ...none, isRegistered: true, skills: ["pets"], openLeases: 1 });

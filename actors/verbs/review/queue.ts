@@ -27,12 +27,18 @@ export async function readDecided(client: Client): Promise<Queued[]> {
 
 /** Everybody who ever had to do with a review, or has registered, by name. */
 export async function readReviewers(client: Client): Promise<Reviewer[]> {
-  const rows = await readRows(client, reviewer);
-  return rows.map(({ key, value }) => ({ name: key.slice(reviewer.length), ...(value as ReviewerRow) }));
+  const everybody = await Promise.all([reviewer, visitor].map((prefix) => namedRows(client, prefix)));
+  return everybody.flat().sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+async function namedRows(client: Client, prefix: string): Promise<Reviewer[]> {
+  const rows = await readRows(client, prefix);
+  return rows.map(({ key, value }) => ({ name: key.slice(prefix.length), ...(value as ReviewerRow) }));
 }
 
 const decided = "decided/";
 const reviewer = "reviewer/";
+const visitor = "visitor/";
 
 interface Page {
   readonly rows: readonly { readonly key: string; readonly value: unknown }[];
