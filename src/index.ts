@@ -36,6 +36,7 @@ export type { Actor, ChartEvent, Command, DomainEvent, Metadata, NewEvent, Recor
 export { definePart, type Part, type PartDefinition, type PartStates, stateIn } from "./core/part.ts";
 export {
   defineProjection,
+  type KeyedRows,
   type Projection,
   type ProjectionDefinition,
   type ProjectionHandler,

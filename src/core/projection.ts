@@ -11,14 +11,20 @@ import type { EventData, Schemas } from "./schema.ts";
  */
 export type ProjectionMode = "sync" | "async";
 
-/** The rows of one projection, by key: 1 to 512 characters. What was read must not be changed: put a new row instead. */
-export interface Rows<Row = unknown> {
+/** Rows by key: 1 to 512 characters. What was read must not be changed: put a new row instead. */
+export interface KeyedRows<Row = unknown> {
   get(key: string): Row | undefined;
   /** Plain data only, what JSON can carry. */
   put(key: string, row: Row): void;
   delete(key: string): void;
   /** The rows whose keys begin with `prefix`, in key order (by code point), as they are at this moment. */
   scan(prefix: string): Iterable<{ readonly key: string; readonly value: Row }>;
+}
+
+/** The rows of one projection. */
+export interface Rows<Row = unknown> extends KeyedRows<Row> {
+  /** What its handlers have to remember beside the rows: kept like them, with keys of their own, and shown to nobody. */
+  readonly notes: KeyedRows;
 }
 
 /** What one event does to the rows. When it throws, nothing of it is written, and the event is parked with the reason. */

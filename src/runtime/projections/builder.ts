@@ -52,7 +52,7 @@ export class Builder {
     return this.#failure;
   }
 
-  /** Begins, or looks again when it is at work: for all that is missing, or only for what somebody has begun. */
+  /** Begins, or looks again when it is at work: for all that is missing, or only for what somebody has begun and nobody builds. */
   start(what: "missing" | "begun" = "missing"): void {
     this.#asked = this.#asked === "missing" ? "missing" : what;
     if (this.#running !== undefined && !this.#abort.signal.aborted) return;

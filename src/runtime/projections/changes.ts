@@ -34,7 +34,7 @@ export function beginBuild(context: ChangeContext, name: string, isHeld: boolean
     const live = definitions.makerOf(name, generations.live) ?? main;
     const other = live === main ? next : main;
     const projection = isHeld ? (other ?? live) : live;
-    const building = { ...begun(projection, generations.last, isHeld), builder: context.clock.newId() };
+    const building = begun(projection, generations.last, isHeld);
     return { changed: { ...generations, building, last: building.generation }, result: building };
   });
 }

@@ -45,7 +45,7 @@ export function diffRows(
   let compared = 0;
   let last: string | undefined;
   const [rowsA, rowsB] = [a, b].map(({ name, generation }) =>
-    new CurrentRows(reader, name, generation).scan("", after),
+    new CurrentRows(reader, name, generation).scan({ kind: "row", prefix: "", after }),
   );
   for (const pair of paired(rowsA as Iterable<KeyedRow>, rowsB as Iterable<KeyedRow>)) {
     if (compared === maxCompared || found.length === limit) return { found, compared, next: last };

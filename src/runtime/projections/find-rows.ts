@@ -1,8 +1,9 @@
 /** A slice of a search for rows: in the order of keys, or led by an index. */
 import type { TableReader } from "../../core/event-store.ts";
-import type { GenerationRows, Row } from "./generation-rows.ts";
+import type { GenerationRows } from "./generation-rows.ts";
 import { indexedFields } from "./indexes.ts";
 import type { ReadableGeneration } from "./read-rows.ts";
+import type { Row } from "./row-space.ts";
 import { type Conditions, type IndexEntry, type IndexRange, indexEntries } from "./where.ts";
 
 /** What is searched for. */

@@ -91,19 +91,17 @@ export function generationKey(name: string, generation: number): Key {
   return [name, generation];
 }
 
-/** The rows as they are: behind it, a row's key. */
-export function rowPrefix(name: string, generation: number): Key {
-  return [name, generation, "row"];
-}
+/** Rows are shown; notes are what the handlers remember beside them. */
+export type RowKind = "row" | "note";
 
-/** Where a row lies. */
-export function rowKey(name: string, generation: number, key: string): Key {
-  return [name, generation, "row", key];
+/** The rows as they are: behind it, a row's key. */
+export function rowPrefix(name: string, generation: number, kind: RowKind = "row"): Key {
+  return [name, generation, kind];
 }
 
 /** What is kept of rows for the past: behind it, a row's key and the span before which it was so. */
-export function keptPrefix(name: string, generation: number): Key {
-  return [name, generation, "kept"];
+export function keptPrefix(name: string, generation: number, kind: RowKind): Key {
+  return [name, generation, kind === "row" ? "kept" : "kept-note"];
 }
 
 /** What is found by the value of a field: behind it, the number of the index, the value and a row's key. */

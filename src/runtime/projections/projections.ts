@@ -25,10 +25,11 @@ import {
 } from "./changes.ts";
 import { Definitions, type ProjectionDefinitions } from "./definitions.ts";
 import { type FindQuery, type FoundInRows, findRows } from "./find-rows.ts";
-import { GenerationRows, type Row } from "./generation-rows.ts";
+import { GenerationRows } from "./generation-rows.ts";
 import { type BuildingGeneration, readEpoch } from "./generations.ts";
 import { LiveGenerations } from "./live-generations.ts";
 import { type ReadableGeneration, readableGeneration, type Which } from "./read-rows.ts";
+import type { Row } from "./row-space.ts";
 import { type ProjectionStatus, projectionStatus } from "./status.ts";
 import { CurrentRows } from "./stored-rows.ts";
 

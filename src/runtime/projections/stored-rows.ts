@@ -1,6 +1,6 @@
 /** Rows as they lie in the store, and the two ways to read them: as they are, and as they were at a boundary. */
 import type { Key, TableReader } from "../../core/event-store.ts";
-import { behindText, keptPrefix, rowKey, rowPrefix } from "./generations.ts";
+import { behindText, keptPrefix, type RowKind, rowPrefix } from "./generations.ts";
 
 /**
  * A row with its times, which are counted in spans: the log is cut at boundaries, `spanEvents` apart, and what a row was
@@ -22,9 +22,15 @@ export interface KeyedRow {
 
 /** Rows by key, wherever they come from. */
 export interface RowReader {
-  get(key: string): StoredRow | undefined;
-  /** Those whose keys begin with `prefix`, behind `after` (exclusive), in the order of keys by code point. */
-  scan(prefix: string, after?: string): Iterable<KeyedRow>;
+  get(key: string, kind: RowKind): StoredRow | undefined;
+  scan(range: RowRange): Iterable<KeyedRow>;
+}
+
+/** Rows whose keys begin with `prefix`, behind `after` (exclusive), in the order of keys by code point. */
+export interface RowRange {
+  readonly kind: RowKind;
+  readonly prefix: string;
+  readonly after?: string | undefined;
 }
 
 type Packed = readonly [value: unknown, span: number, born: number];
@@ -56,18 +62,18 @@ export class CurrentRows implements RowReader {
     this.#generation = generation;
   }
 
-  get(key: string): StoredRow | undefined {
-    const packed = this.#reader.get("rows", rowKey(this.#name, this.#generation, key));
+  get(key: string, kind: RowKind): StoredRow | undefined {
+    const packed = this.#reader.get("rows", [...rowPrefix(this.#name, this.#generation, kind), key]);
     return packed === undefined ? undefined : unpackRow(packed);
   }
 
-  *scan(prefix: string, after?: string): Iterable<KeyedRow> {
+  *scan({ kind, prefix, after }: RowRange): Iterable<KeyedRow> {
     const isBehind = after !== undefined && byCodePoint(after, prefix) >= 0;
     if (!isBehind && prefix !== "") {
-      const row = this.get(prefix);
+      const row = this.get(prefix, kind);
       if (row !== undefined) yield { key: prefix, row };
     }
-    const all = rowPrefix(this.#name, this.#generation);
+    const all = rowPrefix(this.#name, this.#generation, kind);
     for (const { key, value } of this.#reader.scan("rows", {
       prefix: all,
       after: [...all, isBehind ? after : prefix],
@@ -95,18 +101,18 @@ export class BoundaryRows implements RowReader {
     this.#current = new CurrentRows(reader, name, generation);
   }
 
-  get(key: string): StoredRow | undefined {
-    const prefix = [...keptPrefix(this.#name, this.#generation), key];
+  get(key: string, kind: RowKind): StoredRow | undefined {
+    const prefix = [...keptPrefix(this.#name, this.#generation, kind), key];
     const [kept] = this.#reader.scan("rows", { prefix, after: [...prefix, this.#span - 1], limit: 1 });
-    return this.#ifBorn(kept === undefined ? this.#current.get(key) : unpackRow(kept.value));
+    return this.#ifBorn(kept === undefined ? this.#current.get(key, kind) : unpackRow(kept.value));
   }
 
   /** What is kept of a row goes before what it is now. */
-  *scan(prefix: string, after?: string): Iterable<KeyedRow> {
-    const kept = this.#scanKept(prefix, after)[Symbol.iterator]();
+  *scan(range: RowRange): Iterable<KeyedRow> {
+    const kept = this.#scanKept(range)[Symbol.iterator]();
     try {
       let next = kept.next();
-      for (const current of this.#current.scan(prefix, after)) {
+      for (const current of this.#current.scan(range)) {
         while (next.done !== true && byCodePoint(next.value.key, current.key) < 0) {
           yield* this.#bornOf(next.value);
           next = kept.next();
@@ -122,8 +128,8 @@ export class BoundaryRows implements RowReader {
   }
 
   /** Of each row what it was in the first span from this one on that is kept. */
-  *#scanKept(prefix: string, after?: string): Iterable<KeyedRow> {
-    const all = keptPrefix(this.#name, this.#generation);
+  *#scanKept({ kind, prefix, after }: RowRange): Iterable<KeyedRow> {
+    const all = keptPrefix(this.#name, this.#generation, kind);
     const isBehind = after !== undefined && byCodePoint(after, prefix) >= 0;
     const start: Key = isBehind ? [...all, after, behindText] : [...all, prefix];
     let found: string | undefined;

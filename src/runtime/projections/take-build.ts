@@ -20,7 +20,7 @@ export interface TakenBuild {
 export interface TakeOptions {
   /** The id of whoever builds. */
   readonly builder: string;
-  /** Only what somebody has begun: nothing is begun here. */
+  /** Only what somebody has begun and nobody builds yet: nothing is begun, and nothing taken over. */
   readonly onlyBegun: boolean;
 }
 
@@ -39,7 +39,7 @@ export function takeBuild(
   const before = readGenerations(tx, name) ?? { last: 0 };
   const { building, standby, ...rest } = before;
   const isBegun = definitions.makerOf(name, building) !== undefined;
-  if (onlyBegun && !isBegun) return undefined;
+  if (onlyBegun && !(isBegun && building?.builder === nobody)) return undefined;
   const isKept = isKeptUp(definitions, name, standby);
   const kept: Generations = { ...rest, ...(isKept && { standby }), ...(isBegun && { building }) };
   const taken = kept.building ?? missing(definitions, name, { versions, kept });
@@ -53,9 +53,11 @@ export function takeBuild(
   return undefined;
 }
 
-/** A build from the start; whoever takes it puts the builder. */
+const nobody = "";
+
+/** A build from the start, for whoever takes it. */
 export function begun({ version, mode }: Projection, last: number, isHeld: boolean): BuildingGeneration {
-  return { generation: last + 1, version, mode, position: 0, builder: "", isHeld };
+  return { generation: last + 1, version, mode, position: 0, builder: nobody, isHeld };
 }
 
 function missing(

@@ -154,6 +154,8 @@ export interface PieceRow {
   readonly moves: number;
   readonly distance: number;
   readonly name?: string;
+  /** How many notes there were. */
+  readonly noted?: number;
 }
 
 /** What a test may set of the projection below. */
@@ -175,6 +177,7 @@ export function pieces(options: PiecesOptions = {}): Projection {
     mode,
     on: {
       Moved: ({ stream, data }, rows) => {
+        rows.notes.put(stream, Number(rows.notes.get(stream) ?? 0) + 1);
         for (const key of [`piece/${stream}`, "all"]) {
           const row = rows.get(key) ?? start;
           rows.put(key, { ...row, moves: row.moves + 1, distance: row.distance + factor * data.by });
@@ -186,12 +189,14 @@ export function pieces(options: PiecesOptions = {}): Projection {
       },
       Removed: (event, rows) => {
         rows.delete(`piece/${event.stream}`);
+        const noted = [...rows.notes.scan("piece-")].reduce((sum, { value }) => sum + Number(value), 0);
+        rows.notes.delete(event.stream);
         // The sum is made anew from what is left.
         const left = [...rows.scan("piece/")].map(({ value }) => value);
         const sum = left.reduce((all, { moves, distance }) => {
           return { moves: all.moves + moves, distance: all.distance + distance };
         }, start);
-        rows.put("all", sum);
+        rows.put("all", { ...sum, noted });
       },
     },
   });
