@@ -26,7 +26,18 @@ const contentRef = sized(4096, reference);
 const work = { revision: revision.optional() };
 
 /** By what readers group: each event carries the revision it is about, and where the document comes from. */
-const about = { revision: revision.optional(), source: source.optional() };
+const about = {
+  revision: revision.optional(),
+  source: source.optional(),
+  /**
+   * Which ingestion of the document it belongs to, from 1: the next one begins when one is completed. Absent on what
+   * nobody asked for: a pipeline beside the one in service.
+   */
+  round: count.optional(),
+};
+
+/** So many chunk ids, however long, fit into an event. */
+export const maxRequestedChunks = 500;
 
 /** How far the chunks of this revision are under one pipeline, after the event. Embedded includes indexed. */
 const progress = z.object({ chunks: count, embedded: count, indexed: count });
@@ -59,6 +70,22 @@ const removal = { chunkId: key, indexName: key, reason: text.optional() };
 /** `step` is what failed, in the sender's words: validate, chunk, embed, index. */
 const failure = { step: identifier, chunkId: key.optional(), pipeline: key.optional(), reason: text.optional() };
 
+/**
+ * A step that is wanted again, or under another pipeline. The first of its kind follows from the event before: a
+ * submitted document is to be validated, a validated one chunked, a chunk embedded, an embedded one indexed.
+ */
+const request = {
+  /** validate, chunk, embed, index, compare, or a name of one's own. */
+  step: identifier,
+  pipeline: key.optional(),
+  embeddingModel: key.optional(),
+  /** By when the sender wants it done. */
+  dueAt: time.optional(),
+  reason: text.optional(),
+};
+
+const attempt = z.int().min(1);
+
 const cutOver = { to: key, comparison: json.optional() };
 
 const update = {
@@ -86,6 +113,30 @@ export const document = {
     RemoveChunk: z.strictObject({ ...removal, pipeline: key.optional() }),
     /** Retryable, unless it says otherwise. */
     FailDocumentStep: z.strictObject({ ...failure, retryable: z.boolean().optional(), ...work }),
+    /**
+     * `index` is for all chunks that are not indexed yet, `embed` for those that are not embedded; both can be narrowed to
+     * one chunk, or to those whose last attempt failed. Another pipeline than the one in service becomes its candidate.
+     */
+    RequestDocumentStep: z.strictObject({
+      ...request,
+      chunkId: key.optional(),
+      onlyFailed: z.boolean().optional(),
+      attempt: attempt.optional(),
+      ...work,
+    }),
+    /**
+     * Newest first, at most `limit` (default 100): what indexes hold of the current revision under the pipeline, and,
+     * where `outdated` says so, what they hold from before.
+     */
+    RemoveChunks: z.strictObject({
+      pipeline: key.optional(),
+      outdated: z.boolean().optional(),
+      limit: z.int().min(1).max(500).optional(),
+      reason: text.optional(),
+      ...work,
+    }),
+    /** Every chunk of the revision is indexed under the pipeline in service: this ingestion is over. */
+    CompleteIngestion: z.strictObject(work),
     /** `from` is the pipeline that the sender believes to be in service. */
     CutOverPipeline: z.strictObject({ ...cutOver, from: key.optional() }),
     UpdateDocument: z.strictObject(update).refine(namesItsManifest, manifestNeeded),
@@ -94,7 +145,7 @@ export const document = {
   events: {
     DocumentSubmitted: z.looseObject({ ...submission, revision, submittedAt: time }),
     DocumentValidated: z.looseObject({ ...validation, ...about }),
-    DocumentChunked: z.looseObject({ ...chunking, chunks: chunks(count), ...about }),
+    DocumentChunked: z.looseObject({ ...chunking, chunks: chunks(count), inService: key.optional(), ...about }),
     ChunkEmbedded: z.looseObject({ ...embedding, ...about, progress: progress.optional() }),
     ChunkIndexed: z.looseObject({ ...indexing, ...about, progress: progress.optional() }),
     ChunkRemoved: z.looseObject({
@@ -104,8 +155,28 @@ export const document = {
       /** The other indexes that hold the chunk's vector of this pipeline. */
       remaining: z.array(key).optional(),
       progress: progress.optional(),
+      /** The last one of a RemoveChunks says how much of what it asked for is still there. */
+      left: count.optional(),
     }),
-    DocumentStepFailed: z.looseObject({ ...failure, retryable: z.boolean().optional(), ...about }),
+    DocumentStepFailed: z.looseObject({
+      ...failure,
+      retryable: z.boolean().optional(),
+      ...about,
+      /** How often this chunk has failed since it last got on. */
+      failures: count.optional(),
+    }),
+    DocumentStepRequested: z.looseObject({
+      ...request,
+      /** Those that are wanted, in the order of the document; more than fit become several events. */
+      chunkIds: z.array(key).max(maxRequestedChunks).optional(),
+      attempt,
+      inService: key.optional(),
+      progress: progress.optional(),
+      /** Of the pipeline in service, where that is another one. */
+      inServiceProgress: progress.optional(),
+      ...about,
+    }),
+    IngestionCompleted: z.looseObject({ pipeline: key, chunks: count, ...about }),
     PipelineCutOver: z.looseObject({ ...cutOver, from: key.optional(), ...about }),
     DocumentUpdated: z.looseObject({ ...update, previousRevision: revision.optional() }),
     DocumentDeleted: z.looseObject({

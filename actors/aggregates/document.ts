@@ -26,22 +26,22 @@ import {
   digestOfChunking,
   digestOfEmbedding,
   embedded,
+  failed,
   findChunk,
   indexed,
+  isWhole,
   pipelineNamed,
   progressAfter,
+  progressOf,
   removals,
   removed,
   replaced,
-  sizeWithout,
+  requested,
+  type Service,
 } from "./document/chunks.ts";
-
-/** How many chunks the state may hold: of all pipelines, and outdated ones that an index still has. */
-const maxChunks = 20_000;
-/** How many indexes may hold chunks of one document. */
-const maxIndexes = 32;
-/** How many chunk ids a rejection lists. */
-const maxListed = 100;
+import { whyNoIndex, whyNoRoom, whyNotFrom, whyNotTo } from "./document/refusals.ts";
+import { removalsOfMany } from "./document/removals.ts";
+import { requestsOf, type Stage } from "./document/requests.ts";
 
 type DocumentEvent = ChartEventOf<typeof document>;
 type Submitted = EventData<typeof document, "DocumentSubmitted">;
@@ -49,10 +49,10 @@ type Submitted = EventData<typeof document, "DocumentSubmitted">;
 /** What makes a revision; the same again is no news. */
 type Content = Partial<Pick<Submitted, "revision" | "source" | "contentRef">>;
 
-interface Document extends Chunks, Imported {
+interface Document extends Chunks, Service, Imported {
   readonly current: Chunks["current"] & Content & { readonly validation?: number };
-  /** The pipeline whose chunks answer queries: the first one, until another is cut over to. */
-  readonly inService?: string;
+  /** The ingestion that is under way, or would begin now; from 1. */
+  readonly round: number;
 }
 
 const machine = setup({
@@ -67,7 +67,8 @@ const machine = setup({
     }),
     update: assign(({ context, event }) => {
       assertEvent(event, "DocumentUpdated");
-      return { current: contentIn(event.data), ...replaced(context), ...afterImport(context, event.data as FromFile) };
+      const next = { current: contentIn(event.data), ...replaced(context), candidate: null };
+      return { ...next, ...afterImport(context, event.data as FromFile) };
     }),
     validate: assign(({ context, event }) => {
       assertEvent(event, "DocumentValidated");
@@ -76,10 +77,13 @@ const machine = setup({
     chunk: assign(({ context, event }) => {
       assertEvent(event, "DocumentChunked");
       const { pipeline } = event.data;
+      const { current, candidate, inService = pipeline } = context;
+      const isFirst = current.chunkedBy === undefined;
       return {
         ...chunked(context, event.data),
-        current: { ...context.current, chunkedBy: pipeline },
-        inService: context.inService ?? pipeline,
+        current: { ...current, chunkedBy: pipeline },
+        inService,
+        candidate: isFirst && pipeline !== inService ? pipeline : candidate,
       };
     }),
     embed: assign(({ context, event }) => {
@@ -88,21 +92,37 @@ const machine = setup({
     }),
     index: assign(({ context, event }) => {
       assertEvent(event, "ChunkIndexed");
-      return indexed(context, event.data, chunk.next(context, event) as ChunkValue);
+      return indexed(context, event, chunk.next(context, event) as ChunkValue);
     }),
     remove: assign(({ context, event }) => {
       assertEvent(event, "ChunkRemoved");
       return removed(context, event.data, chunk.next(context, event) as ChunkValue);
     }),
-    cutOver: assign(({ event }) => {
-      assertEvent(event, "PipelineCutOver");
-      return { inService: event.data.to };
+    fail: assign(({ context, event }) => {
+      assertEvent(event, "DocumentStepFailed");
+      const { pipeline, retryable } = event.data;
+      const isGivenUp = retryable === false && pipeline === context.candidate;
+      return { ...failed(context, event.data), ...(isGivenUp && { candidate: null }) };
     }),
-    forget: assign({ pipelines: {}, outdated: [], indexNames: [] }),
+    request: assign(({ context, event }) => {
+      assertEvent(event, "DocumentStepRequested");
+      const { pipeline, chunkIds } = event.data;
+      if (pipeline === undefined) return {};
+      const isBeside = context.current.chunkedBy !== undefined && pipeline !== context.inService;
+      const candidate = isBeside ? { candidate: pipeline } : {};
+      return { ...candidate, ...(chunkIds !== undefined && requested(context, pipeline, chunkIds)) };
+    }),
+    cutOver: assign(({ context, event }) => {
+      assertEvent(event, "PipelineCutOver");
+      const { to } = event.data;
+      return { inService: to, ...(to === context.candidate && { candidate: null }) };
+    }),
+    complete: assign({ round: ({ context }) => context.round + 1 }),
+    forget: assign({ pipelines: {}, outdated: [], indexNames: [], candidate: null }),
   },
 }).createMachine({
   id: "document",
-  context: { current: {}, pipelines: {}, outdated: [], indexNames: [] },
+  context: { current: {}, pipelines: {}, outdated: [], indexNames: [], candidate: null, round: 1 },
   initial: "empty",
   states: {
     empty: {
@@ -114,7 +134,8 @@ const machine = setup({
       on: {
         DocumentValidated: { target: "validated", actions: "validate" },
         ChunkRemoved: { guard: "chunkAccepts", actions: "remove" },
-        DocumentStepFailed: "submitted",
+        DocumentStepFailed: { actions: "fail" },
+        DocumentStepRequested: { actions: "request" },
         DocumentUpdated: { target: "submitted", actions: "update" },
         DocumentDeleted: { target: "deleted", actions: "forget" },
       },
@@ -123,7 +144,8 @@ const machine = setup({
       on: {
         DocumentChunked: { target: "chunked", actions: "chunk" },
         ChunkRemoved: { guard: "chunkAccepts", actions: "remove" },
-        DocumentStepFailed: "validated",
+        DocumentStepFailed: { actions: "fail" },
+        DocumentStepRequested: { actions: "request" },
         DocumentUpdated: { target: "submitted", actions: "update" },
         DocumentDeleted: { target: "deleted", actions: "forget" },
       },
@@ -134,8 +156,10 @@ const machine = setup({
         ChunkEmbedded: { guard: "chunkAccepts", actions: "embed" },
         ChunkIndexed: { guard: "chunkAccepts", actions: "index" },
         ChunkRemoved: { guard: "chunkAccepts", actions: "remove" },
-        DocumentStepFailed: "chunked",
+        DocumentStepFailed: { actions: "fail" },
+        DocumentStepRequested: { actions: "request" },
         PipelineCutOver: { actions: "cutOver" },
+        IngestionCompleted: { actions: "complete" },
         DocumentUpdated: { target: "submitted", actions: "update" },
         DocumentDeleted: { target: "deleted", actions: "forget" },
       },
@@ -156,7 +180,7 @@ export default defineAggregate({
       const submitted = { revision: 1, submittedAt: occurredAt, ...data };
       return isAlive(state) && isCurrent(state.context, submitted)
         ? []
-        : { type: "DocumentSubmitted", data: submitted };
+        : { type: "DocumentSubmitted", data: { ...submitted, round: state.context.round } };
     }),
 
     ValidateDocument: (state, { data }) => {
@@ -168,12 +192,16 @@ export default defineAggregate({
       const { pipelines, current } = state.context;
       const chunks = data.chunks.map((chunk, index) => ({ ...chunk, position: chunk.position ?? index }));
       const { contentRef = current.contentRef } = data;
-      const made = about(state, { ...data, ...(contentRef !== undefined && { contentRef }), chunks });
+      const { inService = data.pipeline } = state.context;
+      const told = about(state, { ...data, ...(contentRef !== undefined && { contentRef }), chunks, inService });
+      const made = isUnasked(state, data.pipeline) ? withoutRound(told) : told;
       const before = Object.hasOwn(pipelines, data.pipeline) ? pipelines[data.pipeline] : undefined;
       const isKnown = before?.chunking === digestOfChunking(made);
       return (
         whyNotCurrent(state, data) ??
-        (isKnown ? [] : (whyNoRoom(state, data.pipeline, chunks.length) ?? { type: "DocumentChunked", data: made }))
+        (isKnown
+          ? []
+          : (whyNoRoom(state.context, data.pipeline, chunks.length) ?? { type: "DocumentChunked", data: made }))
       );
     },
 
@@ -181,7 +209,8 @@ export default defineAggregate({
       const pipeline = pipelineNamed(state.context, data.pipeline);
       const before = findChunk(pipeline, data.chunkId);
       const added = Object.hasOwn(state.context.pipelines, data.pipeline) ? 0 : (pipeline?.chunks.length ?? 0);
-      const rejection = whyNotCurrent(state, data) ?? (added > 0 ? whyNoRoom(state, data.pipeline, added) : undefined);
+      const rejection =
+        whyNotCurrent(state, data) ?? (added > 0 ? whyNoRoom(state.context, data.pipeline, added) : undefined);
       if (rejection !== undefined) return rejection;
       if (pipeline === undefined || before === undefined) return { type: "ChunkEmbedded", data: about(state, data) };
       if (before.embedding === digestOfEmbedding(data)) return [];
@@ -192,7 +221,7 @@ export default defineAggregate({
     IndexChunk: (state, { data }) => {
       const pipeline = pipelineNamed(state.context, data.pipeline);
       const before = findChunk(pipeline, data.chunkId);
-      const rejection = whyNotCurrent(state, data) ?? whyNoIndex(state, data.indexName);
+      const rejection = whyNotCurrent(state, data) ?? whyNoIndex(state.context, data.indexName);
       if (rejection !== undefined) return rejection;
       if (pipeline === undefined || before === undefined || before.state === "pending") {
         return { type: "ChunkIndexed", data: about(state, data) };
@@ -222,9 +251,49 @@ export default defineAggregate({
       return found.map((one) => ({ type: "ChunkRemoved", data: { ...about(state, data), ...one } }) as const);
     },
 
+    RemoveChunks: (state, { data }) => {
+      const { pipeline = "", outdated } = data;
+      if (!isAlive(state)) return { type: "ChunkRemoved", data: { chunkId: "", indexName: "", pipeline } };
+      const rejection = whyNotCurrent(state, data);
+      if (rejection !== undefined) return rejection;
+      const removed = removalsOfMany(state.context, data, (one) => about(state, one));
+      if (removed.length > 0) return removed.map((one) => ({ type: "ChunkRemoved", data: one }) as const);
+      const what = outdated === true ? "nothing outdated, and nothing" : "nothing";
+      return reject("NOTHING_TO_REMOVE", `the indexes hold ${what} of the revision under ${pipeline || "no pipeline"}`);
+    },
+
     FailDocumentStep: (state, { data }) => {
-      const failed = about(state, { retryable: true, ...data });
+      const { pipeline, chunkId } = data;
+      const own = pipeline === undefined || progressOf(state.context, pipeline) === undefined ? undefined : pipeline;
+      const before = own === undefined ? undefined : findChunk(state.context.pipelines[own], chunkId ?? "");
+      const failures = before === undefined ? {} : { failures: (before.failures ?? 0) + 1 };
+      const failed = about(state, { retryable: true, ...data, ...failures });
       return whyNotCurrent(state, data) ?? { type: "DocumentStepFailed", data: failed };
+    },
+
+    RequestDocumentStep: (state, { data }) => {
+      const rejection = whyNotCurrent(state, data);
+      if (rejection !== undefined) return rejection;
+      if (!isAlive(state)) return { type: "DocumentStepRequested", data: { step: data.step, attempt: 1 } };
+      const requests = requestsOf(state.context, state.value as Stage, data);
+      if ("outcome" in requests) return requests;
+      return requests.map((one) => ({ type: "DocumentStepRequested", data: about(state, one) }) as const);
+    },
+
+    CompleteIngestion: (state, { data }) => {
+      const { context } = state;
+      const { inService, candidate } = context;
+      if (!state.matches("chunked")) return { type: "IngestionCompleted", data: { pipeline: "", chunks: 0 } };
+      const rejection = whyNotCurrent(state, data);
+      if (rejection !== undefined) return rejection;
+      if (candidate !== null) {
+        return reject("PIPELINE_REQUESTED", `${candidate} is being brought in; it has to be cut over to, or fail`);
+      }
+      if (!isWhole(context, inService)) {
+        return reject("INGESTION_INCOMPLETE", `not every chunk is indexed under ${inService}; index them first`);
+      }
+      const chunks = progressOf(context, inService)?.chunks ?? 0;
+      return { type: "IngestionCompleted", data: about(state, { pipeline: inService as string, chunks }) };
     },
 
     CutOverPipeline: (state, { data }) => {
@@ -233,16 +302,16 @@ export default defineAggregate({
       if (data.to === inService) return [];
       const from = inService === undefined ? {} : { from: inService };
       const cutOver = { type: "PipelineCutOver", data: about(state, { ...data, ...from }) } as const;
-      return whyNotFrom(state, data) ?? whyNotTo(state, data) ?? cutOver;
+      return whyNotFrom(state.context, data) ?? whyNotTo(state.context, data) ?? cutOver;
     },
 
     UpdateDocument: onceHere((state, { data }) => {
-      const { current } = state.context;
+      const { current, round } = state.context;
       const { revision, source } = current;
       const updated = { ...(source !== undefined && { source }), ...data };
       if (isAlive(state) && isCurrent(state.context, updated)) return [];
       const previous = revision === undefined ? {} : { previousRevision: revision };
-      return whyNotAfter(state, data) ?? { type: "DocumentUpdated", data: { ...updated, ...previous } };
+      return whyNotAfter(state, data) ?? { type: "DocumentUpdated", data: { ...updated, ...previous, round } };
     }),
 
     DeleteDocument: (state, { data }) => {
@@ -275,10 +344,23 @@ function isCurrent({ current }: Document, content: Content): boolean {
   return isDeepStrictEqual(contentIn(current), contentIn(content));
 }
 
-/** The data with what every event carries: the current revision, and where the document comes from. */
-function about<Data extends object>(state: State, data: Data): Data & Pick<Content, "revision" | "source"> {
-  const { revision, source } = state.context.current;
-  return { ...data, ...(revision !== undefined && { revision }), ...(source !== undefined && { source }) };
+/** The data with what every event carries: the current revision, its round, and where the document comes from. */
+function about<Data extends object>(state: State, data: Data): Data & About {
+  const { current, round } = state.context;
+  const { revision, source } = current;
+  return { ...data, ...(revision !== undefined && { revision }), ...(source !== undefined && { source }), round };
+}
+
+type About = Pick<Content, "revision" | "source"> & { readonly round?: number };
+
+/** A chunking under a pipeline that neither serves nor was asked for is an experiment: nobody waits for it. */
+function isUnasked({ context }: State, pipeline: string): boolean {
+  const { current, inService, candidate } = context;
+  return current.chunkedBy !== undefined && pipeline !== inService && pipeline !== candidate;
+}
+
+function withoutRound<Data extends About>({ round: _, ...data }: Data): Omit<Data, "round"> {
+  return data;
 }
 
 type Validation = Pick<CommandData<typeof document, "ValidateDocument">, "format" | "byteCount">;
@@ -313,39 +395,4 @@ function whyNotAfter(state: State, { revision }: Pick<Content, "revision">): Rej
     revision,
     current,
   });
-}
-
-function whyNoRoom(state: State, pipeline: string, chunks: number): Rejection | undefined {
-  if (!isAlive(state) || sizeWithout(state.context, pipeline) + 1 + chunks <= maxChunks) return undefined;
-  const message = `a document keeps at most ${maxChunks} chunks, with those that an index holds from before: remove the latter with RemoveChunk, or split the document`;
-  return reject("TOO_MANY_CHUNKS", message, { limit: maxChunks });
-}
-
-function whyNoIndex(state: State, indexName: string): Rejection | undefined {
-  const { indexNames } = state.context;
-  if (!isAlive(state) || indexNames.includes(indexName) || indexNames.length < maxIndexes) return undefined;
-  const message = `a document lies in at most ${maxIndexes} indexes; those it has left are forgotten with the next revision`;
-  return reject("TOO_MANY_INDEXES", message, { limit: maxIndexes });
-}
-
-type CutOver = CommandData<typeof document, "CutOverPipeline">;
-
-function whyNotFrom(state: State, { from }: CutOver): Rejection | undefined {
-  const { inService } = state.context;
-  if (from === undefined || from === inService) return undefined;
-  const message = `pipeline ${inService} is in service, not ${from}; compare with that one`;
-  return reject("NOT_IN_SERVICE", message, { from, inService });
-}
-
-function whyNotTo(state: State, { to }: CutOver): Rejection | undefined {
-  const { pipelines } = state.context;
-  if (!Object.hasOwn(pipelines, to)) {
-    const message = `pipeline ${to} has no chunk of this revision; chunk, embed and index under it first`;
-    return reject("UNKNOWN_PIPELINE", message, { pipeline: to, known: Object.keys(pipelines).slice(0, maxListed) });
-  }
-  const missing = (pipelines[to]?.chunks ?? []).filter((chunk) => chunk.state !== "indexed");
-  if (missing.length === 0) return undefined;
-  const message = `${missing.length} chunks are not indexed under ${to} yet; index them first`;
-  const chunkIds = missing.slice(0, maxListed).map(({ chunkId }) => chunkId);
-  return reject("PIPELINE_INCOMPLETE", message, { pipeline: to, missing: missing.length, chunkIds });
 }

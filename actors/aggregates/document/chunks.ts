@@ -10,6 +10,7 @@ type Chunked = EventData<typeof document, "DocumentChunked">;
 type Embedded = EventData<typeof document, "ChunkEmbedded">;
 type Indexed = EventData<typeof document, "ChunkIndexed">;
 type Removed = EventData<typeof document, "ChunkRemoved">;
+type Failed = EventData<typeof document, "DocumentStepFailed">;
 type Submitted = EventData<typeof document, "DocumentSubmitted">;
 
 /** How far the chunks of one pipeline are; `embedded` includes `indexed`. */
@@ -27,6 +28,12 @@ export interface Chunk {
   readonly embedding?: number;
   /** The indexes that hold this embedding. */
   readonly indexNames: readonly string[];
+  /** The version of the document that brought it into an index last: the greater, the newer. */
+  readonly indexedAt?: number;
+  /** How often it has failed since it last got on. */
+  readonly failures?: number;
+  /** It has failed, and nobody has asked for it again. */
+  readonly hasFailed?: true;
 }
 
 /** The current revision under one pipeline. */
@@ -59,6 +66,25 @@ export interface Chunks {
   readonly outdated: readonly Outdated[];
   /** The indexes that may hold something of this document. */
   readonly indexNames: readonly string[];
+}
+
+/** Which pipelines a document has use for. */
+export interface Service {
+  /** The pipeline whose chunks answer queries: the first one, until another is cut over to. */
+  readonly inService?: string;
+  /** One that was asked for beside it, until it is cut over to or given up. */
+  readonly candidate: string | null;
+}
+
+/** Whether every chunk of the current revision is indexed under the pipeline. */
+export function isWhole(context: Chunks, pipeline: string | undefined): boolean {
+  const progress = progressOf(context, pipeline);
+  return progress !== undefined && progress.indexed === progress.chunks;
+}
+
+/** How far the chunks of the current revision are under a pipeline that has any. */
+export function progressOf({ pipelines }: Chunks, pipeline: string | undefined): Progress | undefined {
+  return pipeline !== undefined && Object.hasOwn(pipelines, pipeline) ? pipelines[pipeline]?.progress : undefined;
 }
 
 /** The chunks under a pipeline. One without a chunking of its own starts with those that were made last. */
@@ -140,11 +166,16 @@ export function embedded(context: Chunks, data: Embedded, state: ChunkValue): Pi
 }
 
 /** The index has got the chunk's embedding, in place of what it had. */
-export function indexed(context: Chunks, data: Indexed, state: ChunkValue): Omit<Chunks, "current"> {
+export function indexed(
+  context: Chunks,
+  { data, version }: { readonly data: Indexed; readonly version: number },
+  state: ChunkValue,
+): Omit<Chunks, "current"> {
   const { chunkId, pipeline, indexName, embeddingModel } = data;
-  const before = findChunk(pipelineNamed(context, pipeline), chunkId) as Chunk;
+  const { failures: _, hasFailed: __, ...before } = findChunk(pipelineNamed(context, pipeline), chunkId) as Chunk;
   const indexNames = withName(before.indexNames, indexName);
-  const after = { ...before, ...(embeddingModel !== undefined && { embeddingModel }), state, indexNames };
+  const model = embeddingModel === undefined ? {} : { embeddingModel };
+  const after = { ...before, ...model, state, indexNames, indexedAt: version };
   return {
     pipelines: withChunk(context, pipeline, after),
     outdated: withoutOutdated(context, data),
@@ -164,6 +195,27 @@ export function removed(context: Chunks, data: Removed, state: ChunkValue): Pick
   return { pipelines: withChunk(context, pipeline, { ...before, state, indexNames }), outdated };
 }
 
+/** A worker could not do the next step of a chunk; one that nobody knows is let be. */
+export function failed(context: Chunks, data: Failed): Pick<Chunks, "pipelines"> {
+  const { pipeline: name, chunkId } = data;
+  const own = name !== undefined && Object.hasOwn(context.pipelines, name) ? context.pipelines[name] : undefined;
+  const before = chunkId === undefined ? undefined : findChunk(own, chunkId);
+  if (name === undefined || before === undefined) return { pipelines: context.pipelines };
+  const failures = (before.failures ?? 0) + 1;
+  return { pipelines: withChunk(context, name, { ...before, failures, hasFailed: true }) };
+}
+
+/** The chunks are wanted again, or for the first time under a pipeline that took them over. */
+export function requested(context: Chunks, name: string, chunkIds: readonly string[]): Pick<Chunks, "pipelines"> {
+  const pipeline = pipelineNamed(context, name);
+  if (pipeline === undefined) return { pipelines: context.pipelines };
+  const wanted = new Set(chunkIds);
+  const chunks = pipeline.chunks.map(({ hasFailed, ...chunk }) => {
+    return hasFailed && !wanted.has(chunk.chunkId) ? { ...chunk, hasFailed } : chunk;
+  });
+  return { pipelines: { ...context.pipelines, [name]: { ...pipeline, chunks } } };
+}
+
 /** What has to be removed so that an index holds nothing of a chunk: one removal for each pipeline and revision. */
 export function removals(context: Chunks, where: Pick<Removed, "chunkId" | "indexName">): RemovalOfOne[] {
   const { chunkId, indexName } = where;
@@ -178,7 +230,8 @@ export function removals(context: Chunks, where: Pick<Removed, "chunkId" | "inde
 /** One of `removals`, as the event tells it. */
 export type RemovalOfOne = Pick<Removed, "pipeline" | "revision" | "remaining" | "progress">;
 
-function afterRemoval(context: Chunks, pipeline: string, where: Pick<Removed, "chunkId" | "indexName">) {
+/** What is left of a chunk under a pipeline when an index has lost it. */
+export function afterRemoval(context: Chunks, pipeline: string, where: Pick<Removed, "chunkId" | "indexName">) {
   const own = Object.hasOwn(context.pipelines, pipeline) ? context.pipelines[pipeline] : undefined;
   const chunk = findChunk(own, where.chunkId);
   if (own === undefined || chunk === undefined) return { remaining: [] };
