@@ -41,7 +41,7 @@ import {
 } from "./document/chunks.ts";
 import { whyNoIndex, whyNoRoom, whyNotFrom, whyNotTo } from "./document/refusals.ts";
 import { removalsOfMany } from "./document/removals.ts";
-import { requestsOf, type Stage } from "./document/requests.ts";
+import { bringsIn, requestsOf, type Stage } from "./document/requests.ts";
 
 type DocumentEvent = ChartEventOf<typeof document>;
 type Submitted = EventData<typeof document, "DocumentSubmitted">;
@@ -106,8 +106,8 @@ const machine = setup({
     }),
     request: assign(({ context, event }) => {
       assertEvent(event, "DocumentStepRequested");
-      const { pipeline, chunkIds } = event.data;
-      if (pipeline === undefined) return {};
+      const { step, pipeline, chunkIds } = event.data;
+      if (pipeline === undefined || !bringsIn.includes(step)) return {};
       const isBeside = context.current.chunkedBy !== undefined && pipeline !== context.inService;
       const candidate = isBeside ? { candidate: pipeline } : {};
       return { ...candidate, ...(chunkIds !== undefined && requested(context, pipeline, chunkIds)) };

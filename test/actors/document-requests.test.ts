@@ -119,6 +119,7 @@ describe("asking for a step again", () => {
     ["an older revision", [...begun, updated], { revision: 1 }, "OTHER_REVISION"],
     ["a pipeline beside one that is not whole", halfWay, { pipeline: "p2" }, "NOT_INGESTED"],
     ["a second pipeline beside", [...whole, asked("p2", "c1")], { pipeline: "p3" }, "PIPELINE_BUSY"],
+    ["comparing what is not there", whole, { step: "compare", pipeline: "p2" }, "UNKNOWN_PIPELINE"],
   ])("%s is refused", (_what, history, data, reason) => {
     given(document, history).when(request(data)).thenRejected(reason);
   });
@@ -151,6 +152,21 @@ describe("a pipeline beside the one in service", () => {
       ]);
     expect(state.context.candidate).toBe("p2");
     expect(state.context.pipelines.p2.progress).toEqual({ chunks: 3, embedded: 0, indexed: 0 });
+  });
+
+  test("is a candidate without chunks, too, where the document has none", () => {
+    const state = given(document, [submitted, validated, chunked("p1")])
+      .when(request({ pipeline: "p2" }))
+      .then([{ type: "DocumentStepRequested", data: { step: "index", pipeline: "p2", attempt: 1, chunkIds: [] } }]);
+    expect(state.context.candidate).toBe("p2");
+    expect(state.context.pipelines.p2.progress).toEqual({ chunks: 0, embedded: 0, indexed: 0 });
+  });
+
+  test("is no candidate by a step of one's own", () => {
+    const state = given(document, whole)
+      .when(request({ step: "summarise", pipeline: "p2" }))
+      .then([{ type: "DocumentStepRequested", data: { step: "summarise", pipeline: "p2", attempt: 1 } }]);
+    expect(state.context.candidate).toBeNull();
   });
 
   test("is the candidate until it is cut over to, given up, or made pointless by a new revision", () => {

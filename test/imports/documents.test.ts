@@ -250,6 +250,7 @@ describe("against a runtime", () => {
           },
           source,
           sourceLine: number,
+          round: 1,
         },
       })),
     );

@@ -195,13 +195,13 @@ export function removed(context: Chunks, data: Removed, state: ChunkValue): Pick
   return { pipelines: withChunk(context, pipeline, { ...before, state, indexNames }), outdated };
 }
 
-/** A worker could not do the next step of a chunk; one that nobody knows is let be. */
+/** A worker could not do the next step of a chunk. Given up, its failures count anew. One that nobody knows is let be. */
 export function failed(context: Chunks, data: Failed): Pick<Chunks, "pipelines"> {
-  const { pipeline: name, chunkId } = data;
+  const { pipeline: name, chunkId, retryable } = data;
   const own = name !== undefined && Object.hasOwn(context.pipelines, name) ? context.pipelines[name] : undefined;
   const before = chunkId === undefined ? undefined : findChunk(own, chunkId);
   if (name === undefined || before === undefined) return { pipelines: context.pipelines };
-  const failures = (before.failures ?? 0) + 1;
+  const failures = retryable === false ? 0 : (before.failures ?? 0) + 1;
   return { pipelines: withChunk(context, name, { ...before, failures, hasFailed: true }) };
 }
 

@@ -30,6 +30,8 @@ export function requestsOf(context: Known, stage: Stage, request: Request): Requ
     const told = requestFor(context, { ...request, step: each, pipeline });
     return inSlices(missing[each]).map((chunkIds) => ({ ...told, chunkIds }));
   });
+  // A document without chunks can be brought under another pipeline, too.
+  if (isNew && chunks.chunks.length === 0) return [{ ...requestFor(context, { ...request, pipeline }), chunkIds: [] }];
   return events.length > 0 ? events : nothingMissing(`every chunk that is meant is past ${step} under ${pipeline}`);
 }
 
@@ -38,6 +40,9 @@ const tooEarly: Readonly<Record<Stage, readonly string[]>> = {
   validated: ["embed", "index", "compare"],
   chunked: [],
 };
+
+/** Steps by which a pipeline is brought in; others may be asked for under any. */
+export const bringsIn: readonly string[] = ["chunk", "embed", "index", "compare"];
 
 function whyNotNow(context: Known, stage: Stage, { step, pipeline }: Request): Rejection | undefined {
   if (tooEarly[stage].includes(step)) {
@@ -49,7 +54,10 @@ function whyNotNow(context: Known, stage: Stage, { step, pipeline }: Request): R
   const isChunked = pipeline === undefined || (own && context.pipelines[pipeline]?.chunking !== undefined);
   if (step === "chunk" && isChunked)
     return nothingMissing("the document is chunked; ChunkDocument chunks it otherwise");
-  return pipeline === undefined ? undefined : whyNotBeside(context, pipeline);
+  if (step === "compare" && pipeline !== undefined && !own) {
+    return reject("UNKNOWN_PIPELINE", `pipeline ${pipeline} has no chunk of this revision to compare`, { pipeline });
+  }
+  return pipeline === undefined || !bringsIn.includes(step) ? undefined : whyNotBeside(context, pipeline);
 }
 
 /** One candidate at a time, beside something that serves. */

@@ -1,7 +1,8 @@
 /** What the saga keeps of one review: what it is about, who has to do with it, and where it stands. */
-import { digest, type SagaEventOf, type SagaReplies, type StepInfo } from "retrace";
+import type { SagaEventOf, SagaReplies, StepInfo } from "retrace";
 import type { inference } from "../../../schemas/inference.ts";
 import type { review } from "../../../schemas/review.ts";
+import { instanceId } from "../../instance-id.ts";
 import type { Step } from "../../consensus/next-step.ts";
 import type { Parameters } from "../../consensus/parameters.ts";
 import type { ItemVote } from "../../consensus/posterior.ts";
@@ -58,12 +59,9 @@ export function newCase(id: string): Case {
   return { id, options: [], requiredSkills: [], k: 1, maxK: 1, votes: [], involved: {}, level: 0 };
 }
 
-const maxIdLength = 128;
-
-/** The review of one event of an inference. Ids that would be too long are shortened to a digest. */
+/** The review of one event of an inference. */
 export function reviewIdOf(inferenceId: string, version: number): string {
-  const id = `${inferenceId}~${version}`;
-  return id.length <= maxIdLength ? id : `${id.slice(0, 90)}~${digest(id)}~${version}`;
+  return instanceId(inferenceId, version);
 }
 
 type ReviewEvent<Type extends keyof (typeof review)["events"] & string> = SagaEventOf<typeof review, Type, Settings>;
