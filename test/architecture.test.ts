@@ -12,7 +12,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   wire: ["core"],
   broker: ["core"],
   runtime: ["core", "wire"],
-  testing: ["core"],
+  testing: ["core", "store", "wire", "runtime"],
   cli: ["core", "store", "wire", "broker", "runtime"],
   ".": ["core", "store", "wire", "broker", "runtime", "cli"],
 };
