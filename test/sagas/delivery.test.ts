@@ -56,3 +56,27 @@ test("an event that correlates with one instance twice reaches it once", async (
   await sagas.settle();
   expect(sagas.story("counting", "all").map(({ type }) => type)).toEqual(["SagaStarted", "SagaAdvanced"]);
 });
+
+test("what has ended is not started again", async () => {
+  const machine = setup({
+    types: { events: {} as SagaEventOf<typeof orderSchemas, "Placed"> },
+  }).createMachine({
+    id: "once",
+    initial: "begun",
+    states: { begun: { on: { Placed: "over" } }, over: { type: "final" } },
+  });
+  const once = defineSaga({
+    name: "once",
+    settings: z.object({}),
+    startedBy: ["Placed"],
+    correlate: { Placed: ({ data }) => (data as { stock: string }).stock },
+    machine,
+  });
+  const sagas = await openSagas([order, stock, once]);
+  for (const id of ["o", "p"]) await sagas.send("order", id, "Place", { stock: "s" });
+  await sagas.settle();
+  await sagas.send("order", "q", "Place", { stock: "s" });
+  await sagas.settle();
+  const ended = ["SagaStarted", "SagaAdvanced", "SagaEnded"];
+  expect(sagas.story("once", "s").map(({ type }) => type)).toEqual(ended);
+});

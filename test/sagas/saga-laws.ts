@@ -67,8 +67,11 @@ export function assertRowsAreFolds(store: EventStore, sagas: readonly Saga[]): v
     });
     assert.ok(folded.outcome === "folded" && folded.instance !== undefined, JSON.stringify(folded));
     const { state, version } = folded.instance;
+    // One that fell due while the instance was stuck waits with the rest of its work; no event tells of it yet.
+    const waiting = new Set(instance.queue.items.flatMap((work) => (work.kind === "timer" ? [work.id] : [])));
+    const stillSet = [...folded.instance.timers].filter(([timer]) => !waiting.has(timer));
     assert.deepEqual(
-      { ...plain(one.saga, state), version, timers: [...folded.instance.timers].sort() },
+      { ...plain(one.saga, state), version, timers: stillSet.sort() },
       { ...plain(one.saga, instance.state), version: row.version, timers: [...instance.timers].sort() },
       instance.stream,
     );
@@ -83,7 +86,8 @@ export function assertRowsAreFolds(store: EventStore, sagas: readonly Saga[]): v
 function plain(saga: Saga, state: ReturnType<typeof restore> | undefined): object {
   assert.ok(state !== undefined);
   const { value, context, status, historyValue } = state;
-  const history = Object.entries(historyValue ?? {}).map(([id, nodes]) => [id, nodes.map((node) => node.id)]);
+  // XState enters what it remembers in the order of the chart.
+  const history = Object.entries(historyValue ?? {}).map(([id, nodes]) => [id, nodes.map((node) => node.id).sort()]);
   return { machine: saga.machine.id, value, context, status, history };
 }
 

@@ -17,6 +17,7 @@ import { type CrowdFigures, crowdRun, figuresOf, openRouting } from "../actors/s
 import { absentCrowds, readCrowdSet } from "../consensus/crowd-sets.ts";
 import { crashRun } from "../crash/crash-run.ts";
 import { fuzzRun } from "../fuzz/fuzz-run.ts";
+import { simulations } from "../sagas/simulation.ts";
 import { spawnRuntime } from "../support/runtime-process.ts";
 
 type Broker = "embedded" | "external";
@@ -127,6 +128,17 @@ async function arrivals({ json = false, ...rules }: ArrivalOptions): Promise<voi
   process.exitCode = 1;
 }
 
+/** Sagas over a store, a clock and a bus that all do their worst. */
+async function sagas({ seeds, seed }: { readonly seeds: number; readonly seed: number }): Promise<void> {
+  process.stderr.write(`${seeds} simulations, the first with seed ${seed}\n`);
+  const startedAt = performance.now();
+  const report = await simulations(seeds, seed, (done) => {
+    if (done % 500 === 0) process.stderr.write(`  ${done} of ${seeds}\n`);
+  });
+  const durationMs = Math.round(performance.now() - startedAt);
+  process.stdout.write(`${JSON.stringify({ seeds, seed, ...report, durationMs })}\n`);
+}
+
 const program = new Command("npm run torture --").description("tests with big counts").showHelpAfterError();
 program
   .command("crash")
@@ -169,4 +181,11 @@ program
   .option("--json", "one line of JSON instead of tables")
   .addHelpText("after", "\nExample:\n  $ npm run torture -- arrivals --lease-minutes 30\n")
   .action(arrivals);
+program
+  .command("sagas")
+  .description("simulate sagas under every fault, and compare how they end with how they would have ended")
+  .option("--seeds <n>", "how many simulations", parseCount, 10_000)
+  .option("--seed <s>", "of the first; the others follow", parseCount, 1)
+  .addHelpText("after", "\nExample:\n  $ npm run torture -- sagas --seeds 10000 --seed 1\n")
+  .action(sagas);
 await program.parseAsync();
