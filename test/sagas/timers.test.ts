@@ -7,6 +7,8 @@ import { assertRowsAreFolds } from "./saga-laws.ts";
 import { openSagas, type SagaSetting } from "./setting.ts";
 import { order, type orderSchemas, stock } from "./shop.ts";
 
+const streamId = ({ stream }: { readonly stream: string }): string => stream.slice("order-".length);
+
 /** Sets three timers for the same moment: the first takes the second back, the third sets it again for now. */
 function three(edition = 0): Saga {
   const machine = setup({
@@ -38,7 +40,6 @@ function three(edition = 0): Saga {
       deaf: { on: { Placed: "fired" } },
     },
   });
-  const streamId = ({ stream }: { readonly stream: string }): string => stream.slice("order-".length);
   return defineSaga({
     name: "three",
     settings: z.object({}),
@@ -76,4 +77,32 @@ test("ones that the chart does not accept are gone, also when its text changes a
   const { store, clock } = before;
   const sagas = await openSagas([order, stock, three(1)], { store, clock });
   expect(sagas.reactor.nextDueMs()).toBeUndefined();
+});
+
+test("one that is raised again under its id is moved: it fires once, when it was last set for", async () => {
+  const machine = setup({
+    types: { events: {} as SagaEventOf<typeof orderSchemas, "Placed" | "Shipped"> | { type: "LATER" } },
+    actions: { setLater: raise({ type: "LATER" }, { id: "later", delay: 1_000 }) },
+  }).createMachine({
+    id: "moving",
+    initial: "begun",
+    states: {
+      begun: { on: { Placed: { target: "waiting", actions: "setLater" } } },
+      waiting: { on: { Shipped: { actions: "setLater" }, LATER: { target: "waiting", reenter: true } } },
+    },
+  });
+  const moving = defineSaga({
+    name: "moving",
+    settings: z.object({}),
+    startedBy: ["Placed"],
+    correlate: { Placed: streamId, Shipped: streamId },
+    machine,
+  });
+  const sagas = await openSagas([order, stock, moving]);
+  await sagas.send("order", "o", "Place", { stock: "s" });
+  await sagas.pass(600);
+  await sagas.send("order", "o", "Ship");
+  await sagas.pass(10_000);
+  const fired = sagas.story("moving", "o").filter(({ type }) => type === "SagaTimerFired");
+  expect(fired).toMatchObject([{ data: { dueAt: "2026-01-01T00:00:01.600Z" } }]);
 });
