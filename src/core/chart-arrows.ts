@@ -1,5 +1,7 @@
 /** The arrows of a chart's picture: what goes from where to where, within what Mermaid can draw. */
+import type { AnyStateMachine } from "xstate";
 import { guardName } from "./chart-definition.ts";
+import { effectNames } from "./chart-effects.ts";
 
 /** The part of an XState node that a picture shows. */
 export interface ChartNode {
@@ -7,9 +9,12 @@ export interface ChartNode {
   readonly key: string;
   readonly type: "atomic" | "compound" | "parallel" | "final" | "history";
   readonly history: "shallow" | "deep" | boolean;
+  readonly machine: AnyStateMachine;
   readonly parent?: ChartNode;
   readonly states: Readonly<Record<string, ChartNode>>;
   readonly initial?: { readonly target: readonly ChartNode[] };
+  /** As it was written: XState adds the timers of `after` to the node itself. */
+  readonly config: { readonly entry?: unknown; readonly exit?: unknown };
   readonly always?: readonly ChartTransition[];
   readonly transitions: ReadonlyMap<string, readonly ChartTransition[]>;
 }
@@ -30,7 +35,7 @@ export interface End {
 export interface Arrow {
   readonly from: End;
   readonly to: End;
-  /** The event, `[guard]` where there is one, and what the ends leave unsaid. */
+  /** The event, `[guard]` where there is one, what the ends leave unsaid, and behind a slash the effects. */
   readonly label: string;
   /** The state that it is drawn right inside of; undefined when it crosses the border of one. */
   readonly block: ChartNode | undefined;
@@ -65,7 +70,12 @@ function arrowsFrom(source: ChartNode): Arrow[] {
     // Without either, the chart forbids the event.
     if (target === undefined && actions.length === 0) return [];
     const label = guard === undefined ? event : `${event} [${guardName(guard)}]`;
-    return (target ?? [undefined]).map((one) => placed(outsideOfRegions(towards(source, one, label))));
+    const effects = effectNames(source.machine, actions);
+    const done = effects.length === 0 ? "" : ` / ${effects.join(", ")}`;
+    return (target ?? [undefined]).map((one) => {
+      const arrow = outsideOfRegions(towards(source, one, label));
+      return placed({ ...arrow, label: arrow.label + done });
+    });
   });
 }
 

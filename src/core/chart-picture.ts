@@ -5,8 +5,10 @@
 import type { AnyStateMachine } from "xstate";
 import type { Aggregate } from "./aggregate.ts";
 import { arrowsOf, type ChartNode, childrenOf, type End, initialChild } from "./chart-arrows.ts";
+import { effectNames } from "./chart-effects.ts";
+import type { Saga } from "./saga.ts";
 
-/** One chart of an aggregate: its own, or that of one kind of its parts. */
+/** One chart: of an aggregate, its own or that of one kind of its parts; or of a saga. */
 export interface TitledChart {
   readonly title: string;
   /** The name of the kind of part; absent for the aggregate's own chart. */
@@ -21,6 +23,11 @@ export function chartsOf({ category, machine, parts }: Aggregate): TitledChart[]
     { title: category, machine },
     ...kinds.map((part) => ({ title: `${category}, each ${part.name}`, part: part.name, machine: part.machine })),
   ];
+}
+
+/** The chart of a saga. */
+export function chartOf({ name, machine }: Saga): TitledChart {
+  return { title: `saga ${name}`, machine };
 }
 
 /** The Mermaid text of one chart, without a line break at its end. A title goes into its front matter. */
@@ -75,10 +82,27 @@ function topLines(root: ChartNode, pen: Pen): string[] {
 
 function stateLines(node: ChartNode, pen: Pen): string[] {
   const id = pen.idOf(at(node));
-  const label = node.type === "history" ? (node.history === "deep" ? "H*" : "H") : node.key;
+  const label = labelOf(node);
   const named = label === id ? [] : [`${id}: ${escaped(label)}`];
   if (childrenOf(node).length > 0) return [...named, `state ${id} {`, ...indented(blockLines(node, pen)), "}"];
   return named.length > 0 || pen.isMentioned(node) ? named : [id];
+}
+
+/** A state's name, with what is done whenever it is entered or left. */
+function labelOf(node: ChartNode): string {
+  if (node.type === "history") return node.history === "deep" ? "H*" : "H";
+  return [node.key, ...effectsAt(node, "entry"), ...effectsAt(node, "exit")].join(" ");
+}
+
+function effectsAt(node: ChartNode, when: "entry" | "exit"): string[] {
+  const effects = effectNames(node.machine, [node.config[when] ?? []].flat());
+  return effects.length === 0 ? [] : [`(${when} / ${effects.join(", ")})`];
+}
+
+/** The chart as a whole has no name in its picture, so what is done when it starts is at the first arrow. */
+function initialLine(block: ChartNode, initial: ChartNode, pen: Pen): string {
+  const effects = block.parent === undefined ? effectNames(block.machine, [block.config.entry ?? []].flat()) : [];
+  return `[*] --> ${pen.idOf(at(initial))}${effects.length === 0 ? "" : `: / ${escaped(effects.join(", "))}`}`;
 }
 
 function blockLines(block: ChartNode, pen: Pen): string[] {
@@ -86,7 +110,7 @@ function blockLines(block: ChartNode, pen: Pen): string[] {
   const children = childrenOf(block);
   const initial = initialChild(block);
   return [
-    ...(initial === undefined ? [] : [`[*] --> ${pen.idOf(at(initial))}`]),
+    ...(initial === undefined ? [] : [initialLine(block, initial, pen)]),
     ...children.flatMap((child) => stateLines(child, pen)),
     ...anywhereLines(block, pen),
     ...children.flatMap((child) => pen.arrowLines(block, child)),

@@ -20,7 +20,7 @@ function pictures({ code, stdout, stderr }: Ended) {
 }
 
 type Machine = Parameters<typeof createMachine>[0] & {
-  readonly meta: { readonly category: string; readonly part?: string };
+  readonly meta: { readonly category?: string; readonly saga?: string; readonly part?: string };
 };
 
 /** The machine configs printed, one a line. */
@@ -80,7 +80,9 @@ describe("chart", () => {
     const titles = pictures(all).map(({ title }) => title);
 
     expect(pictures(some).map(({ title }) => title)).toEqual(["inference", "dataset"]);
-    expect(titles).toEqual(expect.arrayContaining(["dataset", "model", "model, each version", "training-run"]));
+    expect(titles).toEqual(
+      expect.arrayContaining(["dataset", "model", "model, each version", "training-run", "saga model-promotion"]),
+    );
   });
 
   test("prints for programs a machine config a line, from which XState makes the chart again", async () => {
@@ -92,6 +94,23 @@ describe("chart", () => {
       DeploymentRolledBack: { guard: "bothAccept", actions: ["foldVersion", "foldSuccessor", "rollBack"] },
     });
     expect(createMachine(version as Machine).events).toContain("ModelVersioned");
+  });
+
+  test("prints sagas with what they send, and for programs says whose chart it is", async () => {
+    const [[saga, ...others], [machine]] = await Promise.all([
+      chart(["agent-rollback"]).then(pictures),
+      chart(["agent-rollback", "--json"]).then(machines),
+    ]);
+
+    expect(others).toEqual([]);
+    expect(saga?.title).toBe("saga agent-rollback");
+    expect(saga?.arrows).toContainEqual({
+      from: "begun",
+      to: "rollingBack",
+      labels: ["ToolReturned / rollBack", "DecisionRejected / rollBack"],
+      block: "top",
+    });
+    expect(machine?.meta).toEqual({ saga: "agent-rollback" });
   });
 
   test("knows the actors of other folders, from the command line and from the environment", async () => {
@@ -107,7 +126,7 @@ describe("chart", () => {
     const [human, json] = await Promise.all([chart(["dataset", "datasets"]), chart(["datasets", "--json"])]);
 
     expect(human).toMatchObject({ code: 1, stdout: "" });
-    expect(human.stderr).toMatch(/^retrace: UNKNOWN_CATEGORY: there is no category datasets; .+ dataset, .+\n$/);
+    expect(human.stderr).toMatch(/^retrace: UNKNOWN_CATEGORY: there is no category and no saga datasets; .+ dataset, /);
     expect(json).toMatchObject({ code: 1, stdout: "" });
     expect(JSON.parse(json.stderr)).toMatchObject({ error: { code: "UNKNOWN_CATEGORY", retryable: false } });
   });
@@ -123,7 +142,9 @@ describe("chart", () => {
     const { code, stdout, stderr } = await chart([]);
 
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
-    expect(stderr).toMatch(/^error: name a category, or give --all; there are .*dataset, .*\n/);
+    expect(stderr).toMatch(
+      /^error: name a category or a saga, or give --all; there are .*dataset, .*model-promotion\n/,
+    );
   });
 
   test("has an example, and says where the output goes", async () => {

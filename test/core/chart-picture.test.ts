@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { and, assign, createMachine, not, or, setup, stateIn } from "xstate";
+import { and, assign, cancel, createMachine, not, or, raise, setup, stateIn } from "xstate";
 import { chartDefinition, guardName } from "../../src/core/chart-definition.ts";
 import { chartPicture } from "../../src/core/chart-picture.ts";
+import { ask, send } from "../../src/core/saga.ts";
 import { readMermaid } from "./mermaid.ts";
 
 type Config = Parameters<typeof createMachine>[0];
@@ -135,6 +136,63 @@ stateDiagram-v2
       "  live --> done: Closed from cast",
       "  done --> [*]",
     ]);
+  });
+});
+
+describe("what a saga does", () => {
+  const machine = setup({
+    actions: {
+      note: assign({}),
+      order: send("order", () => ({ id: "o", type: "Place" })),
+      look: ask("stock", () => ({ key: "s" })),
+      remind: raise({ type: "Late" }, { id: "late", delay: 1000 }),
+      forget: cancel("late"),
+    },
+    delays: { patience: () => 1000 },
+  }).createMachine({
+    id: "m",
+    entry: ["note", "look"],
+    initial: "begun",
+    states: {
+      begun: {
+        on: { Started: { target: "busy", guard: () => true, actions: ["note", "order", { type: "look" }] } },
+      },
+      busy: {
+        entry: ["remind", "note"],
+        exit: "forget",
+        initial: "one",
+        states: {
+          one: { after: { patience: { actions: "order" } }, always: { target: "two", actions: "look" } },
+          two: {},
+        },
+        on: { Late: [{ target: "done", actions: send("order", () => undefined) }] },
+      },
+      done: { entry: "order", type: "final" },
+    },
+  });
+
+  test("is behind a slash on its arrows, and at the states that it is done in", () => {
+    expect(chartPicture(machine).split("\n").slice(1)).toEqual([
+      "  [*] --> begun: / look",
+      "  busy: busy (entry / remind) (exit / forget)",
+      "  state busy {",
+      "    [*] --> busy__one",
+      "    busy__one: one",
+      "    busy__two: two",
+      "    busy__one --> busy__one: after patience / order",
+      "    busy__one --> busy__two: always / look",
+      "  }",
+      "  done: done (entry / order)",
+      "  begun --> busy: Started [guard] / order, look",
+      "  busy --> done: Late / send",
+      "  done --> [*]",
+    ]);
+    readMermaid(chartPicture(machine));
+  });
+
+  test("is nothing that changes its own state only", () => {
+    const { arrows } = readMermaid(chartPicture(createMachine(chartDefinition(machine) as Config)));
+    expect(arrows.flatMap(({ labels }) => labels).filter((label) => label.includes("/"))).toEqual([]);
   });
 });
 

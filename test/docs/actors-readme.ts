@@ -1,9 +1,9 @@
-/** actors/README.md: the part of it that is made from the aggregates, and how it gets there. */
+/** actors/README.md: the part of it that is made from the aggregates and sagas, and how it gets there. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Aggregate } from "retrace";
-import { chartPicture, chartsOf } from "../../src/core/chart-picture.ts";
-import { builtInActors, loadActors } from "../../src/runtime/loader.ts";
+import type { Aggregate, Saga } from "retrace";
+import { chartOf, chartPicture, chartsOf } from "../../src/core/chart-picture.ts";
+import { builtInActors, jsonSchema, loadActors } from "../../src/runtime/loader.ts";
 
 /** The document. */
 export const actorsReadme = join(builtInActors, "README.md");
@@ -11,18 +11,18 @@ export const actorsReadme = join(builtInActors, "README.md");
 /** The command that brings it up to date. */
 export const command = "npm run charts";
 
-const begin = `<!-- charts: made by \`${command}\` from the aggregates; what stands here is overwritten -->`;
+const begin = `<!-- charts: made by \`${command}\` from the aggregates and sagas; what stands here is overwritten -->`;
 const end = "<!-- /charts -->";
 
 /** The document with today's charts between its marks; all else stays as it is. */
 export async function withCharts(markdown: string): Promise<string> {
   const [from, to] = [markdown.indexOf(begin), markdown.indexOf(end)];
   if (from < 0 || to < from) throw new Error(`${actorsReadme} lacks the marks ${begin} and ${end}`);
-  const { aggregates } = await loadActors([builtInActors]);
-  const sections = [...aggregates.values()]
-    .map(({ aggregate }) => aggregate)
-    .sort((a, b) => (a.category < b.category ? -1 : 1))
-    .map(sectionOf);
+  const { aggregates, sagas } = await loadActors([builtInActors]);
+  const sections = [
+    ...inOrder(aggregates).map(({ aggregate }) => sectionOf(aggregate)),
+    ...inOrder(sagas).map(({ saga }) => sagaSection(saga)),
+  ];
   return `${markdown.slice(0, from)}${begin}\n\n${sections.join("\n")}\n${markdown.slice(to)}`;
 }
 
@@ -36,6 +36,34 @@ function sectionOf(aggregate: Aggregate): string {
   return [`## ${category}\n`, `${openingOf(join(builtInActors, file))} [${file}](${file})\n`, own, ...ofParts].join(
     "\n",
   );
+}
+
+function inOrder<Loaded>(byName: ReadonlyMap<string, Loaded>): Loaded[] {
+  return [...byName].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, loaded]) => loaded);
+}
+
+function sagaSection(saga: Saga): string {
+  const file = `sagas/${saga.name}.ts`;
+  return [
+    `## saga ${saga.name}\n`,
+    `${openingOf(join(builtInActors, file))} [${file}](${file})\n`,
+    `Its settings are the policy \`${saga.name}\`:\n`,
+    settingsTable(saga),
+    `\`\`\`mermaid\n${chartPicture(chartOf(saga).machine)}\n\`\`\`\n`,
+  ].join("\n");
+}
+
+interface SettingSchema {
+  readonly default?: unknown;
+  readonly description?: string;
+}
+
+function settingsTable({ settings }: Saga): string {
+  const { properties } = jsonSchema(settings) as { readonly properties: Readonly<Record<string, SettingSchema>> };
+  const rows = Object.entries(properties).map(([name, setting]) => {
+    return `| \`${name}\` | \`${JSON.stringify(setting.default)}\` | ${setting.description ?? ""} |`;
+  });
+  return ["| Setting | Default | |", "|---|---|---|", ...rows, ""].join("\n");
 }
 
 /** What a file says it is for. */

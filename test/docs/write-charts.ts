@@ -1,4 +1,4 @@
-/** `npm run charts`: brings actors/README.md up to date with the aggregates. */
+/** `npm run charts`: brings actors/README.md up to date with the aggregates and sagas. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { actorsReadme, withCharts } from "./actors-readme.ts";
 
