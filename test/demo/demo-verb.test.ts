@@ -11,6 +11,9 @@ import { cli, root, startCli } from "../imports/built-cli.ts";
 import { eventually } from "../support/eventually.ts";
 import { tempDir } from "../support/temp.ts";
 
+/** Whole demonstrations, one after another, on a machine that has other things to do. */
+const threeRunsMs = 240_000;
+
 function names(node: LineageNode): string[] {
   return [node.name.split(" ")[0] as string, ...node.from.flatMap(names)];
 }
@@ -46,25 +49,29 @@ test("people's labels make the model better, and the log proves all of it", asyn
   );
 });
 
-test("gives the same datasets and accuracies twice, on a log of its own and on one that is shared", async () => {
-  const data = tempDir("retrace-demo-test-");
-  const runtime = await startRuntime(root, `${data}/log`);
-  try {
-    const shared = await cli("demo", "--auto", "--json", "--nats", runtime.nats, "--data", `${data}/kept`);
-    const again = await cli("demo", "--auto", "--json", "--nats", runtime.nats, "--data", `${data}/kept`);
-    const own = await cli("demo", "--auto", "--json", "--data", `${data}/own`);
-    const summaries = [shared, again, own].map(({ stdout }) => JSON.parse(stdout) as LoopSummary);
-    for (const { dataset, accuracy, losses, replay } of summaries) {
-      expect(dataset.sha256).toBe(summaries[0]?.dataset.sha256);
-      expect(accuracy).toEqual(summaries[0]?.accuracy);
-      expect(losses).toEqual(summaries[0]?.losses);
-      expect(replay.different).toEqual([]);
+test(
+  "gives the same datasets and accuracies twice, on a log of its own and on one that is shared",
+  async () => {
+    const data = tempDir("retrace-demo-test-");
+    const runtime = await startRuntime(root, `${data}/log`);
+    try {
+      const shared = await cli("demo", "--auto", "--json", "--nats", runtime.nats, "--data", `${data}/kept`);
+      const again = await cli("demo", "--auto", "--json", "--nats", runtime.nats, "--data", `${data}/kept`);
+      const own = await cli("demo", "--auto", "--json", "--data", `${data}/own`);
+      const summaries = [shared, again, own].map(({ stdout }) => JSON.parse(stdout) as LoopSummary);
+      for (const { dataset, accuracy, losses, replay } of summaries) {
+        expect(dataset.sha256).toBe(summaries[0]?.dataset.sha256);
+        expect(accuracy).toEqual(summaries[0]?.accuracy);
+        expect(losses).toEqual(summaries[0]?.losses);
+        expect(replay.different).toEqual([]);
+      }
+      expect(existsSync(`${data}/kept/artifacts`)).toBe(true);
+    } finally {
+      await runtime.stop();
     }
-    expect(existsSync(`${data}/kept/artifacts`)).toBe(true);
-  } finally {
-    await runtime.stop();
-  }
-});
+  },
+  threeRunsMs,
+);
 
 test("tells the story in plain text where there is no terminal, and leaves nothing behind", async () => {
   const folder = tempDir("retrace-demo-temp-");

@@ -54,14 +54,13 @@ function sagaSection(saga: Saga): string {
 }
 
 interface SettingSchema {
-  readonly default?: unknown;
   readonly description?: string;
 }
 
 function settingsTable({ settings }: Saga): string {
   const { properties } = jsonSchema(settings) as { readonly properties: Readonly<Record<string, SettingSchema>> };
-  const rows = Object.entries(properties).map(([name, setting]) => {
-    return `| \`${name}\` | \`${JSON.stringify(setting.default)}\` | ${setting.description ?? ""} |`;
+  const rows = Object.entries(settings.parse({}) as object).map(([name, value]) => {
+    return `| \`${name}\` | \`${JSON.stringify(value)}\` | ${properties[name]?.description ?? ""} |`;
   });
   return ["| Setting | Default | |", "|---|---|---|", ...rows, ""].join("\n");
 }

@@ -1,6 +1,6 @@
 /**
- * The way of a version past people: the saga `model-promotion` does it all, so there is nothing to send but the vote. What
- * it did is read from its own history.
+ * The way of a version past people: the sagas `model-promotion` and `review-routing` do it all, so there is nothing to send
+ * but the vote. What the former did is read from its own history.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { Fault, type RecordedEvent } from "retrace";
@@ -39,22 +39,12 @@ export async function promoted(
   const label = await verdict();
   await conversation.send(review, "ClaimReview", { reviewer: actor });
   await conversation.send(review, "SubmitLabel", { reviewer: actor, label });
-  await closed(conversation.send(review, "CloseReview", {}));
   const saga = `model-promotion-${promotionOf(run)}`;
   const history = await eventually(`${saga} did nothing about the vote`, async () => {
     const events = (await found(conversation.client.history("saga", saga)))?.events ?? [];
     return events.some(isSettled) ? events : undefined;
   });
   return { version, review: review.id, verdict: label, steps: history.flatMap(stepOf) };
-}
-
-/** Others may close reviews, too, and be faster. */
-async function closed(reply: Promise<unknown>): Promise<void> {
-  try {
-    await reply;
-  } catch (error) {
-    if (!(error instanceof Fault) || error.code !== "NOT_ALLOWED_IN_STATE") throw error;
-  }
 }
 
 async function found<T>(reply: Promise<T>): Promise<T | undefined> {
