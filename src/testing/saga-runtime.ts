@@ -69,9 +69,11 @@ export async function openSagaRuntime(
     projected: projectedTypes([...loaded.projections.values(), ...loaded.nextProjections.values()]),
   };
   await beginReacting(store);
-  projections.startBuilding();
-  await projections.built();
-  await projections.stop();
+  if (projections.names.length > 0) {
+    projections.startBuilding();
+    await projections.built();
+    await projections.stop();
+  }
   await prepareSagas(options);
   const reactor = new Reactor(options);
   const tick = new Tick({ store, decider, actors: live, aggregates, log, maxQueued: 10_000 });

@@ -25,6 +25,8 @@ interface Sent {
 
 /** Streams of reviews and reviewers, and the rows that their events are folded into. */
 class World implements Rows<unknown> {
+  /** It has nothing to remember. */
+  readonly notes = this;
   readonly rows = new Map<string, unknown>();
   readonly states = new Map<string, ChartState>();
   #position = 0;

@@ -143,7 +143,7 @@ describe("chart", () => {
 
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toMatch(
-      /^error: name a category or a saga, or give --all; there are .*dataset, .*model-promotion\n/,
+      /^error: name a category or a saga, or give --all; there are .*dataset, .*model-promotion.*\n/,
     );
   });
 

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { simulations } from "./simulation.ts";
 
-const seeds = 200;
+const seeds = 60;
 
 test(`${seeds} simulations end as they would have without trouble`, { timeout: 180_000 }, async () => {
   const report = await simulations(seeds, 1);

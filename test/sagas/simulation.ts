@@ -86,7 +86,7 @@ function rowsOf(store: EventStore): ReadRows {
       const signs = Array.from(store.readStream(`carrier-${key}`), ({ type }) => (type === "Booked" ? 1 : -1));
       return { key, value: signs.reduce<number>((sum, sign) => sum + sign, 0) };
     });
-  return (_tx, { projection, key = "" }) => {
+  return (_tx, { projection, keys: [key = ""] = [] }) => {
     if (projection === "carriers") return loads();
     const [placed] = store.readStream(key, { limit: 1 });
     return placed === undefined ? [] : [{ key, value: placed.data }];
