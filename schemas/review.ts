@@ -11,12 +11,15 @@ const maxFreeTextVotes = 20;
 /** Also for a lease that says until when. */
 export const maxLeaseMs = 7 * 24 * 60 * 60 * 1000;
 
-/** What a reviewer says: one of the options, or free text. Line breaks and tabs are its only control characters. */
+/**
+ * What a reviewer says: one of the options, or free text. Line breaks and tabs are its only control characters, and it is
+ * not the one name that JavaScript objects cannot hold: what is known of labels is kept by label.
+ */
 const label = z
   .string()
   .min(1)
   .max(4096)
-  .regex(/^(?:[^\p{Cc}\p{Cs}]|[\t\n\r])+$/u, "a text without control characters");
+  .regex(/^(?!__proto__$)(?:[^\p{Cc}\p{Cs}]|[\t\n\r])+$/u, "a text without control characters");
 
 const option = label.max(256);
 

@@ -1063,6 +1063,8 @@ describe("fields", () => {
     ["an empty label", "SubmitLabel", { reviewer: "ada", label: "" }, "label"],
     ["a label that is too long", "SubmitLabel", { reviewer: "ada", label: long }, "label"],
     ["control characters in a label", "SubmitLabel", { reviewer: "ada", label: "a\u0000" }, "label"],
+    ["a label that no object can hold", "SubmitLabel", { reviewer: "ada", label: "__proto__" }, "label"],
+    ["an option that no object can hold", "RequestReview", { options: ["a", "__proto__"] }, "options.1"],
     ["half a character in a label", "SubmitLabel", { reviewer: "ada", label: "\ud83d" }, "label"],
     ["votes of nobody", "RecordLabels", { labels: [] }, "labels"],
     [
