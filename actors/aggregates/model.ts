@@ -15,18 +15,13 @@ import {
 } from "retrace";
 import { assertEvent, assign, setup } from "xstate";
 import { model } from "../../schemas/model.ts";
+import { adjust, type Deployment, deploy, rollBack } from "./model/deployments.ts";
 
 /** A retirement names no more: each may have 256 characters. */
 const maxRunsInEvent = 500;
 
 type ModelEvent = ChartEventOf<typeof model>;
 type RolledBack = EventData<typeof model, "DeploymentRolledBack">;
-
-/** One version in an environment. Share 0 stands by. */
-interface Deployment {
-  readonly version: string;
-  readonly trafficShare: number;
-}
 
 interface Model {
   readonly versions: PartStates;
@@ -288,37 +283,4 @@ type Change = (deployments: readonly Deployment[]) => readonly Deployment[];
 
 function inEnvironment(context: Model, environment: string, change: Change): Pick<Model, "deployments"> {
   return { deployments: { ...context.deployments, [environment]: change(serving(context, environment)) } };
-}
-
-/** The version moves to the newest place. */
-function deploy(deployments: readonly Deployment[], { version, trafficShare }: Deployment): readonly Deployment[] {
-  const others = deployments.filter((deployment) => deployment.version !== version);
-  return adjust([...others, { version, trafficShare }], { version, trafficShare });
-}
-
-/** What a version does not take, the others take in the proportions they had; if they had nothing, the newest does. */
-function adjust(deployments: readonly Deployment[], { version, trafficShare }: Deployment): readonly Deployment[] {
-  const others = deployments.filter((deployment) => deployment.version !== version);
-  const held = others.reduce((sum, other) => sum + other.trafficShare, 0);
-  const rest = 1 - trafficShare;
-  return deployments.map((deployment) => {
-    if (deployment.version === version) return { version, trafficShare };
-    if (held > 0) return withShare(deployment, (deployment.trafficShare * rest) / held);
-    return deployment === others.at(-1) ? withShare(deployment, rest) : deployment;
-  });
-}
-
-/** The successor takes over the share of the version rolled back. */
-function rollBack(deployments: readonly Deployment[], { fromVersion, toVersion }: RolledBack): readonly Deployment[] {
-  const share = deployments.find(({ version }) => version === fromVersion)?.trafficShare ?? 0;
-  const others = deployments.filter(({ version }) => version !== fromVersion);
-  if (toVersion === undefined) return others;
-  const successor = others.find(({ version }) => version === toVersion);
-  if (successor === undefined) return [...others, { version: toVersion, trafficShare: share }];
-  return others.map((other) => (other === successor ? withShare(other, other.trafficShare + share) : other));
-}
-
-/** Rounded, because people read shares. */
-function withShare(deployment: Deployment, trafficShare: number): Deployment {
-  return { ...deployment, trafficShare: Math.round(trafficShare * 1e6) / 1e6 };
 }
