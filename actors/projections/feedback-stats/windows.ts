@@ -1,0 +1,43 @@
+/** Windows of time, and the keys of their rows: `modelId/version/window/start`, and `/tag` for what one tag has of it. */
+import { digestOf } from "../../digest.ts";
+
+const minuteMs = 60_000;
+
+const sizesMs = { "5m": 5 * minuteMs, "1h": 60 * minuteMs, "1d": 24 * 60 * minuteMs } as const;
+
+/** By length. Each begins at a multiple of its length, in UTC. */
+export type WindowSize = keyof typeof sizesMs;
+
+/** All of them, the shortest first. */
+export const windowSizes = Object.keys(sizesMs) as readonly WindowSize[];
+
+/** Where the window begins that a time lies in, and where the next one does. ISO 8601. */
+export function windowAt(size: WindowSize, at: string): { readonly start: string; readonly end: string } {
+  const ms = sizesMs[size];
+  const start = Math.floor(Date.parse(at) / ms) * ms;
+  return { start: new Date(start).toISOString(), end: new Date(start + ms).toISOString() };
+}
+
+/** What a window is of. Signals of which no version is known have windows of their own. */
+export interface WindowOf {
+  readonly modelId: string;
+  readonly modelVersion?: string | undefined;
+  readonly size: WindowSize;
+  readonly start: string;
+  readonly tag?: string | undefined;
+}
+
+/** The key of a row. Names are as they are, but for `/` and `%`; long ones are cut, with a digest. */
+export function windowKey({ modelId, modelVersion = "", size, start, tag }: WindowOf): string {
+  const key = `${segment(modelId)}/${segment(modelVersion)}/${size}/${start}`;
+  return tag === undefined ? key : `${key}/${segment(tag)}`;
+}
+
+/** Keys are at most 512 characters, and have three names. */
+const maxSegment = 130;
+
+function segment(name: string): string {
+  const escaped = name.replace(/[%/]/g, (character) => (character === "/" ? "%2F" : "%25"));
+  if (escaped.length <= maxSegment) return escaped;
+  return `${escaped.slice(0, maxSegment - 30)}%${digestOf(name)}`;
+}
