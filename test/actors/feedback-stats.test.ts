@@ -1,7 +1,7 @@
 /** The windows of feedback-stats: what counts in which, and that neither the order of events nor what was retracted shows. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { RecordedEvent, Rows } from "retrace";
+import { project as projected } from "retrace/testing";
 import { describe, expect, test } from "vitest";
 import type { WindowRow } from "../../actors/projections/feedback-stats/window-row.ts";
 import { windowKey } from "../../actors/projections/feedback-stats/windows.ts";
@@ -228,7 +228,7 @@ describe("laws", () => {
   test("windows add up: an hour is its five minutes, a day its hours", () => {
     fc.assert(
       fc.property(fc.array(event, { maxLength: 40 }), (events) => {
-        const rows = [...applied(events).values()];
+        const rows = Object.values(applied(events));
         for (const [large, small] of [
           ["1d", "1h"],
           ["1h", "5m"],
@@ -262,19 +262,12 @@ describe("laws", () => {
 });
 
 /** The handlers alone, without a runtime: rows after these events. */
-function applied(events: readonly Happened[]): Map<string, WindowRow> {
-  const kept = new Map<string, WindowRow>();
-  const rows: Rows<WindowRow> = {
-    get: (key) => kept.get(key),
-    put: (key, row) => kept.set(key, row),
-    delete: (key) => kept.delete(key),
-    scan: (prefix) => [...kept].filter(([key]) => key.startsWith(prefix)).map(([key, value]) => ({ key, value })),
-  };
-  for (const { stream, type, data, at } of events) {
-    const occurredAt = new Date(Date.parse(day) + Number(at) * 1_000).toISOString();
-    const category = stream.slice(0, stream.indexOf("-"));
-    const handle = feedbackStats.on[type] as (event: RecordedEvent, rows: Rows<WindowRow>) => void;
-    handle({ type, data, stream, category, occurredAt } as RecordedEvent, rows);
-  }
-  return kept;
+function applied(events: readonly Happened[]): Readonly<Record<string, WindowRow>> {
+  return projected<WindowRow>(
+    feedbackStats,
+    events.map(({ stream, type, data, at }) => {
+      const [category = "", id = ""] = stream.split("-");
+      return { category, id, type, data, occurredAt: new Date(Date.parse(day) + Number(at) * 1_000).toISOString() };
+    }),
+  );
 }

@@ -2,10 +2,10 @@
 import type { SagaEventOf, SagaReplies, StepInfo } from "retrace";
 import type { inference } from "../../../schemas/inference.ts";
 import type { review } from "../../../schemas/review.ts";
-import { instanceId } from "../../instance-id.ts";
 import type { Step } from "../../consensus/next-step.ts";
 import type { Parameters } from "../../consensus/parameters.ts";
 import type { ItemVote } from "../../consensus/posterior.ts";
+import { instanceId } from "../../instance-id.ts";
 import type { Settings } from "./settings.ts";
 
 /** What reviewers have to do with a review, as far as it keeps them from being asked. */
