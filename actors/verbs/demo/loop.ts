@@ -9,10 +9,11 @@ import { type Conversation, converse } from "./conversation.ts";
 import { balanced, type Line, type Split, split } from "./corpus.ts";
 import { type LineageNode, lineageOfModel } from "./lineage.ts";
 import { collectLog } from "./log.ts";
-import { flagUncertain, type Labelled, labelLines, predictLines, threshold } from "./predict-lines.ts";
+import { predictLines } from "./predict-lines.ts";
 import { type Promotion, promoted } from "./promotion.ts";
 import type { Corpus } from "./read-corpus.ts";
 import { type Replay, replay } from "./replay.ts";
+import { type Labelled, labelLines, threshold, uncertain, whileRouted, withdraw } from "./review-lines.ts";
 import { DemonstrationStopped } from "./stopped.ts";
 import { hyperparameters, type TrainedVersion, type Training, trainVersion } from "./train.ts";
 import {
@@ -65,11 +66,12 @@ export async function runLoop(input: LoopInput): Promise<LoopSummary> {
   const firstPromotion = await promote(loop, before);
   if (firstPromotion.verdict === "reject")
     throw new DemonstrationStopped("without an approved version nobody is asked");
-  const labelled = await askPeople(loop, before);
+  const { ids } = loop.conversation;
+  const labelled = await whileRouted(loop.conversation, ids.model, () => askPeople(loop, before));
   const [second, after] = await learnFromPeople(loop, { first, position: labelled.position });
   const secondPromotion = await promote(loop, after, before);
 
-  const { correlationId, ids } = loop.conversation;
+  const { correlationId } = loop.conversation;
   const walk = { client: input.client, correlationId, maxFeedback: shownFeedback };
   const { rows, sha256 } = second.set;
   return {
@@ -106,13 +108,14 @@ async function learnFromFiles(loop: Loop): Promise<[RecordedSet, TrainedVersion]
 
 async function askPeople(loop: Loop, before: TrainedVersion): Promise<Labelled & { flagged: number; given: number }> {
   const { conversation, pool, labeller, tell } = loop;
-  const flagged = await flagUncertain(conversation, await predictLines(conversation, before, pool));
+  const flagged = uncertain(await predictLines(conversation, before, pool));
   tell(
     "inference",
-    `${pool.length} new lines asked, ${flagged.length} less than ${Math.round(threshold * 100)} % sure: flagged`,
+    `${pool.length} new lines asked, ${flagged.length} less than ${Math.round(threshold * 100)} % sure: sent to people`,
   );
   const asked = flagged.slice(0, maxLabels);
   if (asked.length === 0) throw new DemonstrationStopped("the first model is sure of every line: nobody can help it");
+  await withdraw(conversation, flagged.slice(maxLabels));
   const labelled = await labelLines(conversation, asked, labeller);
   tell("feedback", `${asked.length} lines labelled by ${labeller.actor}, ${labelled.corrected} of them corrected`);
   return { ...labelled, flagged: flagged.length, given: asked.length };

@@ -2,12 +2,11 @@
  * The way of a version past people: the sagas `model-promotion` and `review-routing` do it all, so there is nothing to send
  * but the vote. What the former did is read from its own history.
  */
-import { setTimeout as delay } from "node:timers/promises";
-import { Fault, type RecordedEvent } from "retrace";
+import type { RecordedEvent } from "retrace";
 import { promotionOf, reviewIdOf } from "../../sagas/model-promotion/promotion.ts";
 import type { Verdict } from "./ask.ts";
 import type { Conversation } from "./conversation.ts";
-import { DemonstrationStopped } from "./stopped.ts";
+import { eventually, found } from "./eventually.ts";
 import type { TrainedVersion } from "./train.ts";
 
 /** What came of a version. */
@@ -47,15 +46,6 @@ export async function promoted(
   return { version, review: review.id, verdict: label, steps: history.flatMap(stepOf) };
 }
 
-async function found<T>(reply: Promise<T>): Promise<T | undefined> {
-  try {
-    return await reply;
-  } catch (error) {
-    if (error instanceof Fault && (error.code === "NOT_FOUND" || error.code === "UNKNOWN_CATEGORY")) return undefined;
-    throw error;
-  }
-}
-
 /** What the events of a saga's steps say. */
 interface StepData {
   readonly to?: unknown;
@@ -77,16 +67,4 @@ function stepOf({ type, data }: RecordedEvent): string[] {
   const state = typeof to === "string" ? to : Object.keys(to ?? {}).join();
   const sent = commands.map((one) => one.type).join(", ");
   return [`${cause} -> ${state}${sent === "" ? "" : `: ${sent}`}`];
-}
-
-const pollMs = 25;
-const patienceMs = 30_000;
-
-/** Asks until there is an answer. @throws DemonstrationStopped with `otherwise` after half a minute. */
-async function eventually<T>(otherwise: string, ask: () => Promise<T | undefined>): Promise<T> {
-  for (const giveUpAt = performance.now() + patienceMs; performance.now() < giveUpAt; await delay(pollMs)) {
-    const answer = await ask();
-    if (answer !== undefined) return answer;
-  }
-  throw new DemonstrationStopped(otherwise);
 }

@@ -25,7 +25,9 @@ export interface TrainingSetSpec {
 /** The events that `humanRows` reads. */
 export const feedbackTypes = ["CorrectionSubmitted", "OutputApproved"] as const;
 const inferenceTypes = ["InferenceRequested", "InferenceCompleted"] as const;
-export const trainingSetTypes = [...feedbackTypes, "FeedbackRetracted", ...inferenceTypes];
+/** A label that differs from the prediction is also a correction, which may be retracted: that one counts. */
+const labelType = "HumanLabelApplied";
+export const trainingSetTypes = [...feedbackTypes, "FeedbackRetracted", labelType, ...inferenceTypes];
 
 interface Feedback {
   readonly corrected?: Label;
@@ -39,6 +41,10 @@ interface Retraction {
 interface Inference {
   readonly inputFeatures?: { readonly text?: string };
   readonly output?: Label;
+}
+
+interface Labelling {
+  readonly agreement?: boolean;
 }
 
 /** The rows of a set as bytes. */
@@ -70,6 +76,11 @@ export function humanRows(events: readonly RecordedEvent[], weight: number): Row
   for (const event of events) {
     if (isOneOf(inferenceTypes, event.type)) {
       inferences.set(event.stream, { ...inferences.get(event.stream), ...(event.data as Inference) });
+    }
+    if (event.type === labelType && (event.data as Labelling).agreement === true) {
+      const { inputFeatures, output } = inferences.get(event.stream) ?? {};
+      const text = inputFeatures?.text;
+      if (text !== undefined && output !== undefined) rows.set(text, { text, label: output, weight });
     }
     if (!isOneOf(feedbackTypes, event.type) || retracted.has(event.id)) continue;
     const feedback = event.data as Feedback;
