@@ -1,14 +1,15 @@
 /**
  * How good reviewers are, from the reviews that are closed: how far they agree with each other, with the results, and
  * with labels that were known. Row keys: `kind/<taskKind>`; `voter/<taskKind>/<reviewer>`; `reviewer/<name>` for all kinds
- * together; `review/<id>` for a review that more can be learned of. See reviewer-quality/keys.ts.
+ * together. See reviewer-quality/keys.ts.
  *
- * A review costs as much as it has votes, however many reviewers there are.
+ * A review costs as much as it has votes, however many reviewers there are. What is kept of it, its gold above all, is in
+ * the notes, by its id: reviewers may read rows.
  */
 import { defineProjection, type Rows } from "retrace";
 import type { review } from "../../schemas/review.ts";
 import { countReview } from "./reviewer-quality/count-review.ts";
-import { reviewerKey, reviewKey } from "./reviewer-quality/keys.ts";
+import { reviewerKey } from "./reviewer-quality/keys.ts";
 import {
   type CountedReview,
   counted,
@@ -25,7 +26,7 @@ import {
   withVote,
 } from "./reviewer-quality/quality-rows.ts";
 
-type Row = KindQuality | VoterQuality | ReviewerQuality | GoldReview | CountedReview;
+type Row = KindQuality | VoterQuality | ReviewerQuality;
 
 export default defineProjection<Row, typeof review>({
   name: "reviewer-quality",
@@ -34,8 +35,8 @@ export default defineProjection<Row, typeof review>({
   description: "how far reviewers agree with each other, with results and with gold, by kind of task and in all",
   on: {
     HumanReviewRequested: (event, rows) => {
-      const known = requested(idOf(event), event);
-      if (known !== undefined) rows.put(reviewKey(idOf(event)), known);
+      const known = requested(event);
+      if (known !== undefined) rows.notes.put(idOf(event), known);
     },
     HumanLabelSubmitted: {
       key: ({ data }) => reviewerKey(data.reviewer),
@@ -47,7 +48,7 @@ export default defineProjection<Row, typeof review>({
     ReviewReturned: (event, rows) => revise(event, rows, returned),
     ReviewAccepted: end,
     ReviewFixed: end,
-    ReviewCancelled: (event, rows) => rows.delete(reviewKey(idOf(event))),
+    ReviewCancelled: (event, { notes }) => notes.delete(idOf(event)),
   },
 });
 
@@ -60,22 +61,22 @@ function close(
   rows: Rows<Row>,
 ): void {
   const id = idOf(event);
-  const after = counted(rows.get(reviewKey(id)) as GoldReview | undefined, event);
-  rows.put(reviewKey(id), after);
-  countReview(rows, { id, taskKind: event.data.taskKind, before: undefined, after });
+  const after = counted(rows.notes.get(id) as GoldReview | undefined, event);
+  rows.notes.put(id, after);
+  countReview(rows, { taskKind: event.data.taskKind, before: undefined, after });
 }
 
 function revise(event: ReviewEvent, rows: Rows<Row>, change: (before: CountedReview) => CountedReview): void {
   const id = idOf(event);
-  const before = rows.get(reviewKey(id)) as CountedReview | undefined;
+  const before = rows.notes.get(id) as CountedReview | undefined;
   if (before === undefined) return;
   const after = change(before);
-  rows.put(reviewKey(id), after);
-  countReview(rows, { id, taskKind: event.data.taskKind, before, after });
+  rows.notes.put(id, after);
+  countReview(rows, { taskKind: event.data.taskKind, before, after });
 }
 
 /** The second line has the last word. */
 function end(event: Extract<ReviewEvent, { type: "ReviewAccepted" | "ReviewFixed" }>, rows: Rows<Row>): void {
   revise(event, rows, (before) => settled(before, event.data.label));
-  rows.delete(reviewKey(idOf(event)));
+  rows.notes.delete(idOf(event));
 }

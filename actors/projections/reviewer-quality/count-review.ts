@@ -4,7 +4,7 @@ import { confusionKappa } from "../../consensus/agreement.ts";
 import { alphaOf, fleissOf } from "../../consensus/coincidences.ts";
 import { addReview, type KindRow, noReviews, type QualityRows, reviseReview } from "../../consensus/quality.ts";
 import { kindKey, reviewerKey, voterKey } from "./keys.ts";
-import { type CountedReview, isGold, truthOf } from "./known-review.ts";
+import { type CountedReview, truthOf } from "./known-review.ts";
 import {
   type KindQuality,
   newReviewer,
@@ -17,7 +17,6 @@ import {
 
 /** What has become of a review. */
 export interface Change {
-  readonly id: string;
   readonly taskKind: string | undefined;
   /** As it was counted; undefined the first time. */
   readonly before: CountedReview | undefined;
@@ -49,12 +48,12 @@ export function countReview(rows: Rows, change: Change): void {
 type Voters = ReadonlyMap<string, VoterQuality | undefined>;
 
 /** The counts by which consensus is found. */
-function qualityAfter(kind: KindRow = noReviews.kind, voters: Voters, { id, before, after }: Change): QualityRows {
+function qualityAfter(kind: KindRow = noReviews.kind, voters: Voters, { before, after }: Change): QualityRows {
   const known = [...voters].flatMap(([voter, row]) => (row === undefined ? [] : [[voter, countsIn(row)] as const]));
   const rows: QualityRows = { kind, voters: Object.fromEntries(known) };
-  const truth = truthOf(id, after);
+  const truth = truthOf(after);
   if (before === undefined) return addReview(rows, { votes: after.votes, ...(truth !== undefined && { truth }) });
-  const truthBefore = truthOf(id, before);
+  const truthBefore = truthOf(before);
   if (truth === undefined) return rows;
   return reviseReview(rows, { votes: after.votes, ...(truthBefore !== undefined && { truth: truthBefore }) }, truth);
 }
@@ -88,12 +87,12 @@ function reviewerAfter(row: ReviewerQuality = newReviewer, said: string, change:
   return { ...row, reviews, ...sharesAfter(row, said, change) };
 }
 
-function sharesAfter({ withResult, withGold }: Shares = noShares, said: string, { id, before, after }: Change): Shares {
+function sharesAfter({ withResult, withGold }: Shares = noShares, said: string, { before, after }: Change): Shares {
   const undone = before?.label === undefined ? withResult : withCase(withResult, said === before.label, -1);
   const isFirstOfGold = before === undefined && after.gold !== undefined;
   return {
     withResult: after.label === undefined ? undone : withCase(undone, said === after.label, 1),
-    withGold: isFirstOfGold ? withCase(withGold, isGold(id, after.gold, said), 1) : withGold,
+    withGold: isFirstOfGold ? withCase(withGold, said === after.gold, 1) : withGold,
   };
 }
 

@@ -16,11 +16,6 @@ export function reviewerKey(reviewer: string): string {
   return `reviewer/${reviewer}`;
 }
 
-/** Of a review that more can be learned of. */
-export function reviewKey(id: string): string {
-  return `review/${id}`;
-}
-
 const maxSegment = 256;
 
 /** A kind of task is any text: what would be taken for something else is escaped, and what gets too long is a digest. */

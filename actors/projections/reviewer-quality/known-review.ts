@@ -2,31 +2,22 @@
 import type { EventOf, RecordedEvent } from "retrace";
 import type { review } from "../../../schemas/review.ts";
 import { type ItemVote, type Posterior, posterior } from "../../consensus/posterior.ts";
-import { digestOf } from "../../digest.ts";
 
 /** An event of a review, as a projection gets it. */
 export type ReviewEvent = RecordedEvent & EventOf<typeof review>;
 
 type EventOfType<Type extends ReviewEvent["type"]> = Extract<ReviewEvent, { readonly type: Type }>;
 
-/**
- * The label that is known to be right, as a digest: rows are shown to reviewers, who must not come upon it. That is no
- * secret from who tries the options; those can read the log as well.
- */
-interface HiddenGold {
-  readonly digest: number;
-  readonly options: readonly string[];
-}
-
-/** A review that is not closed yet: with gold, or it would not be kept. */
+/** A review that is not closed yet. One without gold need not be kept. */
 export interface GoldReview {
-  readonly gold: HiddenGold;
+  /** The label that is known to be right. */
+  readonly gold: string;
 }
 
 /** A review whose votes are counted. */
 export interface CountedReview {
   readonly votes: readonly ItemVote[];
-  readonly gold?: HiddenGold;
+  readonly gold?: string;
   /** What the votes say of the labels. */
   readonly byVotes?: Posterior;
   /** The result; none while it is disputed. */
@@ -36,9 +27,8 @@ export interface CountedReview {
 }
 
 /** What is kept of a review when it is requested. */
-export function requested(id: string, { data }: EventOfType<"HumanReviewRequested">): GoldReview | undefined {
-  const { gold, options = [] } = data;
-  return gold === undefined ? undefined : { gold: { digest: digestOf([id, gold]), options } };
+export function requested({ data: { gold } }: EventOfType<"HumanReviewRequested">): GoldReview | undefined {
+  return gold === undefined ? undefined : { gold };
 }
 
 /** The review once it is closed. */
@@ -74,18 +64,8 @@ export function returned({ label: _, ...before }: CountedReview): CountedReview 
   return { ...before, isSettled: false };
 }
 
-/** What is known of the true label; absent when nothing is, empty when none of those who voted was right. */
-export function truthOf(id: string, review: CountedReview): Posterior | undefined {
-  const { votes, gold, byVotes, label, isSettled } = review;
-  if (gold !== undefined) {
-    const labels = [...gold.options, ...votes.map((vote) => vote.label)];
-    const known = labels.find((one) => isGold(id, gold, one));
-    return known === undefined ? {} : { [known]: 1 };
-  }
-  return isSettled && label !== undefined ? { [label]: 1 } : byVotes;
-}
-
-/** Whether this is the label that was known. */
-export function isGold(id: string, { digest }: HiddenGold, label: string): boolean {
-  return digestOf([id, label]) === digest;
+/** What is known of the true label; undefined when nothing is. */
+export function truthOf({ gold, byVotes, label, isSettled }: CountedReview): Posterior | undefined {
+  const known = gold ?? (isSettled ? label : undefined);
+  return known === undefined ? byVotes : { [known]: 1 };
 }
