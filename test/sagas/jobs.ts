@@ -26,36 +26,38 @@ export function beginning({ id, steps, dueAt, isFragile = false }: Job) {
 }
 
 /** Each job was begun, taken through its steps in order, and finished, once; its saga fired one timer and ended. */
-export function assertJobsDone(events: readonly RecordedEvent[], jobs: readonly Job[]): void {
-  const streams = new Map<string, RecordedEvent[]>();
-  for (const event of events) {
-    const stream = streams.get(event.stream) ?? [];
-    stream.push(event);
-    streams.set(event.stream, stream);
+export function assertJobsDone(events: Iterable<RecordedEvent>, jobs: readonly Job[]): void {
+  const told = new Map<string, string[]>();
+  for (const { stream, type, data } of events) {
+    const history = told.get(stream) ?? [];
+    told.set(stream, history);
+    history.push(type === "JobStepped" ? `${type} ${(data as { number: number }).number}` : type);
   }
   for (const { id, steps } of jobs) {
-    const history = streams.get(`job-${id}`)?.filter(({ type }) => type !== "JobRepaired") ?? [];
+    const history = told.get(`job-${id}`)?.filter((type) => type !== "JobRepaired");
     const stepped = Array.from({ length: steps }, (_, i) => `JobStepped ${i + 1}`);
-    const told = history.map(({ type, data }) =>
-      type === "JobStepped" ? `${type} ${(data as { number: number }).number}` : type,
-    );
-    assert.deepEqual(told, ["JobBegun", ...stepped, "JobFinished"], `job ${id}`);
-    const story = streams.get(`saga-worker-${id}`) ?? [];
-    const fired = story.filter(({ type }) => type === "SagaTimerFired");
-    assert.equal(fired.length, 1, `the timer of job ${id} fires once`);
-    assert.equal(story.filter(({ type }) => type === "SagaEnded").length, 1, `the saga of job ${id} ends once`);
-    assert.equal(story.at(-1)?.type, "SagaEnded");
+    assert.deepEqual(history, ["JobBegun", ...stepped, "JobFinished"], `job ${id}`);
+    const story = told.get(`saga-worker-${id}`) ?? [];
+    const count = (wanted: string): number => story.filter((type) => type === wanted).length;
+    assert.equal(count("SagaTimerFired"), 1, `the timer of job ${id} fires once`);
+    assert.equal(count("SagaEnded"), 1, `the saga of job ${id} ends once`);
+    assert.equal(story.at(-1), "SagaEnded");
   }
 }
 
-/** By how many milliseconds each timer was late. */
-export function lateness(events: readonly RecordedEvent[]): { readonly dueMs: number; readonly lateMs: number }[] {
-  const fired = events.filter(({ type }) => type === "SagaTimerFired") as RecordedEvent<
-    string,
-    SagaEvents["SagaTimerFired"]
-  >[];
-  return fired.map(({ data, recordedAt }) => {
-    const dueMs = Date.parse(data.dueAt);
-    return { dueMs, lateMs: Date.parse(recordedAt) - dueMs };
-  });
+/** When a timer was due, and by how much it was late. */
+export interface Fired {
+  readonly dueMs: number;
+  readonly lateMs: number;
+}
+
+/** Of all timers that have fired. */
+export function firedTimers(events: Iterable<RecordedEvent>): Fired[] {
+  const fired: Fired[] = [];
+  for (const { type, data, recordedAt } of events) {
+    if (type !== "SagaTimerFired") continue;
+    const dueMs = Date.parse((data as SagaEvents["SagaTimerFired"]).dueAt);
+    fired.push({ dueMs, lateMs: Date.parse(recordedAt) - dueMs });
+  }
+  return fired;
 }

@@ -18,6 +18,7 @@ import { absentCrowds, readCrowdSet } from "../consensus/crowd-sets.ts";
 import { crashRun } from "../crash/crash-run.ts";
 import { fuzzRun } from "../fuzz/fuzz-run.ts";
 import { simulations } from "../sagas/simulation.ts";
+import { timerRun } from "../sagas/timer-run.ts";
 import { spawnRuntime } from "../support/runtime-process.ts";
 
 type Broker = "embedded" | "external";
@@ -139,6 +140,16 @@ async function sagas({ seeds, seed }: { readonly seeds: number; readonly seed: n
   process.stdout.write(`${JSON.stringify({ seeds, seed, ...report, durationMs })}\n`);
 }
 
+/** Pending timers in a real process that is killed in the middle; a run that fails keeps its folder. */
+async function timers({ count, seconds }: { readonly count: number; readonly seconds: number }): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "retrace-torture-"));
+  process.stderr.write(`${count} timers over ${seconds} s, in ${folder}\n`);
+  const onProgress = (line: string): void => void process.stderr.write(`  ${line}\n`);
+  const report = await timerRun({ folder, count, overMs: 1_000 * seconds, onProgress });
+  process.stdout.write(`${JSON.stringify(report)}\n`);
+  rmSync(folder, { recursive: true, force: true });
+}
+
 const program = new Command("npm run torture --").description("tests with big counts").showHelpAfterError();
 program
   .command("crash")
@@ -188,4 +199,11 @@ program
   .option("--seed <s>", "of the first; the others follow", parseCount, 1)
   .addHelpText("after", "\nExample:\n  $ npm run torture -- sagas --seeds 10000 --seed 1\n")
   .action(sagas);
+program
+  .command("timers")
+  .description("many pending timers, and SIGKILL in the middle: all fire once, and how late they are is measured")
+  .option("--count <n>", "how many", parseCount, 100_000)
+  .option("--seconds <s>", "over which they fall due", parseCount, 60)
+  .addHelpText("after", "\nExample:\n  $ npm run torture -- timers --count 100000\n")
+  .action(timers);
 await program.parseAsync();
