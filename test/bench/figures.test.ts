@@ -51,10 +51,11 @@ describe("verdicts", () => {
     ...{ "import.predictions.rate": 9_000, "import.votes.rate": 8_000 },
     ...{ "projection.one": 200_000, "projection.sync.ratio": 0.85, "projection.rows": 1_000_000 },
     ...{ "projection.key.p50": 1, "projection.page.p50": 5 },
+    ...{ "saga.command.p50": 0.4, "saga.three.p50": 2 },
   };
 
   test("count a figure at its limit as met", () => {
-    expect(outcomes(met)).toEqual(Array(10).fill("met"));
+    expect(outcomes(met)).toEqual(Array(11).fill("met"));
   });
 
   test("count a figure beyond its limit as not met", () => {
@@ -68,12 +69,13 @@ describe("verdicts", () => {
       "import.preferences.rate": 7_999,
       ...{ "projection.one": 199_999, "projection.sync.ratio": 0.84 },
       ...{ "projection.key.p50": 1.01, "projection.page.p50": 5.01 },
+      "saga.three.p50": 2.01,
     };
-    expect(outcomes(missed)).toEqual(Array(10).fill("not met"));
+    expect(outcomes(missed)).toEqual(Array(11).fill("not met"));
   });
 
   test("say nothing about what was not measured, or measured at another size", () => {
-    expect(outcomes({})).toEqual(Array(10).fill("not measured"));
+    expect(outcomes({})).toEqual(Array(11).fill("not measured"));
     expect(outcomes({ ...met, "long.events": 1_000, "start.events": 1_000 }).slice(3, 5)).toEqual([
       "not measured",
       "not measured",

@@ -1,7 +1,7 @@
 /** What the benchmark measures with: percentiles, medians with their spread, and figures that carry a name and a unit. */
 
 /** The parts of one run; what each measures is in README.md. */
-export const parts = ["a", "b", "c", "d", "e", "f", "g", "h", "i"] as const;
+export const parts = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"] as const;
 export type Part = (typeof parts)[number];
 
 /** One number of the report. */

@@ -22,6 +22,7 @@ const titles: Readonly<Record<Part, string>> = {
   g: "start with a long log",
   h: "rows of files through `retrace import`",
   i: "projections",
+  j: "a saga of three steps beside a single command",
 };
 
 /** Puts a report together; figures of parts that were not asked for, but came along, are left in. */

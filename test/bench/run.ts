@@ -10,6 +10,7 @@ import { memoryFigures } from "./memory.ts";
 import { inOwnProcess, killAll } from "./processes.ts";
 import { projectionFigures } from "./projections.ts";
 import { report, table } from "./report.ts";
+import { sagaFigures } from "./sagas.ts";
 import { fullSizes, quickSizes, type Setting, type Sizes } from "./setting.ts";
 import { startFigures } from "./start.ts";
 
@@ -36,7 +37,7 @@ const program = new Command("npm run bench --")
   )
   .option("--json <file>", "write the report as JSON, - for stdout in place of the table")
   .option("--dir <dir>", "where to put the data: the disk that is measured", tmpdir())
-  .option("--profile <dir>", "leave the CPU profiles of the runtime under (b) and (h) there")
+  .option("--profile <dir>", "leave the CPU profiles of the runtime under (b), (h) and (i) there")
   .addHelpText("after", "\nExample:\n  $ npm run bench -- --quick --only a,b --json -\n")
   .parse();
 
@@ -106,6 +107,7 @@ async function measure(asked: ReadonlySet<Part>, setting: Setting): Promise<Figu
   if (isAsked("f")) figures.push(...(await memoryFigures(setting)));
   if (isAsked("h")) figures.push(...(await importFigures(setting)));
   if (isAsked("i")) figures.push(...(await projectionFigures(setting)));
+  if (isAsked("j")) figures.push(...(await sagaFigures(setting)));
   return figures;
 }
 

@@ -63,7 +63,7 @@ export interface Setting {
   readonly sizes: Sizes;
   /** On the disk to measure; removed at the end. */
   readonly folder: string;
-  /** Where the runtimes under (a) and (b), and under (h), leave their CPU profiles. */
+  /** Where the runtimes under (a) and (b), under (h) and under (i), leave their CPU profiles. */
   readonly profileDir: string | undefined;
   /** Told what is being done. */
   readonly progress: (line: string) => void;

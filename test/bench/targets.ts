@@ -98,6 +98,13 @@ const targets: readonly Target[] = [
     measured: (get) => atFullSize(get, "projection.rows", "projection.page.p50"),
     limit: () => 5,
   },
+  {
+    text: "p50 of a saga of three steps, its commands included, against 5 x a single command",
+    unit: "ms",
+    is: "at most",
+    measured: (get) => get("saga.three.p50"),
+    limit: (get) => 5 * get("saga.command.p50"),
+  },
 ];
 
 /** A smaller store says nothing about a target that names a size. */
