@@ -1,6 +1,6 @@
 /** However events are handed over, each is reacted to once and in the order of the log. */
-import { defineSaga, type RecordedEvent, type SagaEventOf } from "retrace";
-import { expect, test } from "vitest";
+import { defineSaga, type NewEvent, type RecordedEvent, type SagaEventOf, send } from "retrace";
+import { describe, expect, test } from "vitest";
 import { assign, setup } from "xstate";
 import { z } from "zod";
 import { openSagas, type SagaSetting } from "./setting.ts";
@@ -79,4 +79,48 @@ test("what has ended is not started again", async () => {
   await sagas.settle();
   const ended = ["SagaStarted", "SagaAdvanced", "SagaEnded"];
   expect(sagas.story("once", "s").map(({ type }) => type)).toEqual(ended);
+});
+
+describe("a command to a stream that is long and cold", () => {
+  const machine = setup({
+    types: { events: {} as SagaEventOf<typeof orderSchemas, "Placed"> },
+    actions: { fill: send("stock", () => ({ id: "s", type: "Fill", data: { amount: 1 } })) },
+  }).createMachine({ id: "filling", initial: "on", states: { on: { on: { Placed: { actions: "fill" } } } } });
+  const filling = defineSaga({
+    name: "filling",
+    settings: z.object({}),
+    startedBy: ["Placed"],
+    correlate: { Placed: () => "all" },
+    machine,
+  });
+  const filled: Omit<NewEvent, "id"> = {
+    ...{ stream: "stock-s", category: "stock", type: "Filled", schemaVersion: 1, data: { amount: 1 } },
+    ...{ occurredAt: "2026-01-01T00:00:00.000Z", recordedAt: "2026-01-01T00:00:00.000Z" },
+    metadata: { correlationId: "c", causationId: "c", commandId: "c" },
+  };
+  /** More than a transaction folds. */
+  const fills = 1_100;
+
+  /** A process that has never seen the stock. */
+  async function longAndCold(): Promise<SagaSetting> {
+    const { store, clock, send } = await openSagas([order, stock, filling]);
+    const events = Array.from({ length: fills }, (_, i) => ({ ...filled, id: `fill-${i}`, version: i + 1 }));
+    await store.withTransaction((tx) => store.append(events, tx));
+    await send("order", "o", "Place", { stock: "s" });
+    return openSagas([order, stock, filling], { store, clock });
+  }
+
+  test("is decided once the stream has been brought near", async () => {
+    const sagas = await longAndCold();
+    await sagas.settle();
+    expect(sagas.store.head("stock-s").version).toBe(fills + 1);
+  });
+
+  test("is decided once, also when the same events are handed over again meanwhile", async () => {
+    const sagas = await longAndCold();
+    const log = [...sagas.store.readAll()];
+    await Promise.all([sagas.reactor.react(log), sagas.reactor.react(log)]);
+    await sagas.settle();
+    expect(sagas.store.head("stock-s").version).toBe(fills + 1);
+  });
 });

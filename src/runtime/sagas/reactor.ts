@@ -87,10 +87,12 @@ export class Reactor {
       if (this.#position - this.#saved >= maxUnsaved) await this.save();
       return [];
     }
+    const from = this.#position;
     const taken = await this.#transaction((tx, reaction) => {
       const saved = (tx.get("checkpoints", reactCheckpoint) as number | undefined) ?? 0;
-      if (saved > this.#position) return saved;
-      let position = this.#position + idle;
+      // Somebody else has been here: another process, or this one before a command's stream was brought near.
+      if (saved > from) return saved;
+      let position = from + idle;
       for (const event of events.slice(idle)) {
         if (reaction.steps.appended >= maxAppended) break;
         if (this.#options.projected.has(event.type)) this.#options.project(tx, [event]);
