@@ -19,6 +19,8 @@ const maxBackoffMs = 2_000;
 const saveAfterMs = 50;
 /** A clock that is set forward is noticed within this time. */
 const maxSleepMs = 1_000;
+/** Timers due one after the other share a commit: the next ones are this much later at most. */
+const restMs = 10;
 
 /** One follower; `run` it once. */
 export class Follower {
@@ -26,6 +28,7 @@ export class Follower {
   #subscription: Subscription | undefined;
   #timer: NodeJS.Timeout | undefined;
   #save: NodeJS.Timeout | undefined;
+  #restUntilMs = 0;
   #isOpen = true;
   /** The work at hand: one thing at a time. */
   #work: Promise<unknown> = Promise.resolve();
@@ -75,18 +78,25 @@ export class Follower {
 
   async #fireDue(): Promise<void> {
     if (!this.#isOpen) return;
-    const fired = await this.#options.reactor.fireDue();
-    this.#sleep(fired > 0 ? 0 : undefined);
+    const { reactor } = this.#options;
+    const beganMs = this.#nowMs();
+    const fired = await reactor.fireDue();
+    const isBehind = (reactor.nextDueMs() ?? Number.POSITIVE_INFINITY) <= beganMs;
+    this.#restUntilMs = fired === 0 || isBehind ? 0 : this.#nowMs() + restMs;
+    this.#sleep();
   }
 
-  /** Until the next timer is due, or what was told. */
-  #sleep(toldMs?: number): void {
+  #nowMs(): number {
+    return Date.parse(this.#options.clock.now());
+  }
+
+  /** Until the next timer is due. */
+  #sleep(): void {
     clearTimeout(this.#timer);
     if (!this.#isOpen) return;
-    const { reactor, clock } = this.#options;
-    const dueMs = reactor.nextDueMs();
-    if (dueMs === undefined && toldMs === undefined) return;
-    const ms = toldMs ?? Math.max(0, (dueMs ?? 0) - Date.parse(clock.now()));
+    const dueMs = this.#options.reactor.nextDueMs();
+    if (dueMs === undefined) return;
+    const ms = Math.max(0, Math.max(dueMs, this.#restUntilMs) - this.#nowMs());
     this.#timer = setTimeout(() => void this.#wake(), Math.min(ms, maxSleepMs));
     this.#timer.unref();
   }
