@@ -1,17 +1,11 @@
 /** What the store or a saga's own values make impossible: taken back as a whole, tried again, and never in the way of others. */
-import {
-  defineSaga,
-  type EventStore,
-  type NewEvent,
-  openMemoryStore,
-  type SagaEventOf,
-  send,
-  type Transaction,
-} from "retrace";
+import { defineSaga, type EventStore, type NewEvent, type SagaEventOf, send, type Transaction } from "retrace";
 import { describe, expect, test } from "vitest";
 import { assign, setup } from "xstate";
 import { z } from "zod";
+import { Fault } from "../../src/core/fault.ts";
 import { overStore } from "./over-store.ts";
+import { openPackedStore } from "./packed-store.ts";
 import { openSagas, type SagaSetting } from "./setting.ts";
 import { buying, order, type orderSchemas, stock } from "./shop.ts";
 
@@ -20,7 +14,7 @@ const types = (sagas: SagaSetting, stream: string): string[] =>
 
 describe("a store that fails in the middle of a step", () => {
   test.each(["before", "after"])("takes the whole step back, and it is taken again (%s the append)", async (when) => {
-    const inner = openMemoryStore("failing");
+    const inner = openPackedStore("failing");
     let fails = false;
     const append = ((events: readonly NewEvent[], tx: Transaction) => {
       const isReservation = fails && events.some(({ type }) => type === "Reserved");
@@ -40,6 +34,25 @@ describe("a store that fails in the middle of a step", () => {
     expect(types(sagas, "stock-s")).toEqual(["Filled", "Reserved"]);
     expect(types(sagas, "saga-buying-o")).toEqual(["SagaStarted", "SagaAdvanced", "SagaAdvanced"]);
   });
+});
+
+test("a store that cannot be read while a command is decided leaves nothing stuck", async () => {
+  const inner = openPackedStore("unreadable");
+  let fails = false;
+  const readStream: EventStore["readStream"] = (stream, range) => {
+    if (fails && stream === "stock-s") throw new Fault("STORE_UNAVAILABLE", "a page is missing");
+    return inner.readStream(stream, range);
+  };
+  const first = await openSagas([order, stock, buying], { store: inner });
+  await first.send("stock", "s", "Fill", { amount: 1 });
+  await first.send("order", "o", "Place", { stock: "s" });
+  const { clock } = first;
+  const sagas = await openSagas([order, stock, buying], { store: overStore(inner, { readStream }), clock });
+  fails = true;
+  await expect(sagas.settle()).rejects.toThrow("a page is missing");
+  fails = false;
+  await sagas.settle();
+  expect(types(sagas, "saga-buying-o")).toEqual(["SagaStarted", "SagaAdvanced", "SagaAdvanced"]);
 });
 
 describe("values that cannot be stored", () => {

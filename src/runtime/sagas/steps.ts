@@ -312,7 +312,8 @@ export class Steps {
 const maxUnmeasured = Number.MAX_SAFE_INTEGER;
 
 function rejectionOf(command: SagaCommand, error: unknown): RejectedCommand {
-  if (!(error instanceof Fault) || !comesBack.has(error.code)) throw asSagaFault(error, "STEP_FAILED");
+  if (!(error instanceof Fault)) throw asSagaFault(error, "STEP_FAILED");
+  if (!comesBack.has(error.code)) throw error;
   const { code, message, details } = error;
   const reason = details.reason;
   return { command, code, ...(typeof reason === "string" && { reason }), message };
