@@ -1,7 +1,10 @@
 /** What a saga's steps become: its history, its commands, its timers, and what comes back. */
+import { defineSaga, type SagaEventOf, type SagaReplies, send } from "retrace";
 import { describe, expect, test } from "vitest";
+import { setup } from "xstate";
+import { z } from "zod";
 import { openSagas } from "./setting.ts";
-import { buying, order, stock } from "./shop.ts";
+import { buying, order, type orderSchemas, stock } from "./shop.ts";
 
 const actors = [order, stock, buying];
 
@@ -70,6 +73,58 @@ describe("a saga over one order", () => {
     });
     const advanced = [...sagas.store.readStream("saga-buying-o")].at(-1);
     expect(advanced?.metadata).toMatchObject({ correlationId, causationId: reserved?.id });
+  });
+});
+
+describe("many commands", () => {
+  const machine = setup({
+    types: { events: {} as SagaEventOf<typeof orderSchemas, "Placed"> },
+    actions: {
+      fill: send("stock", () =>
+        Array.from({ length: 1_000 }, (_, i) => ({ id: `s${i}`, type: "Fill", data: { amount: 1 } })),
+      ),
+    },
+  }).createMachine({
+    id: "generous",
+    initial: "begun",
+    states: { begun: { on: { Placed: { target: "over", actions: "fill" } } }, over: { type: "final" } },
+  });
+  const generous = defineSaga({
+    name: "generous",
+    settings: z.object({}),
+    startedBy: ["Placed"],
+    correlate: { Placed: () => "g" },
+    machine,
+  });
+
+  test("of one step are all decided", async () => {
+    const sagas = await openSagas([order, stock, generous]);
+    await sagas.send("order", "o", "Place", { stock: "s" });
+    await sagas.settle();
+    expect(sagas.story("generous", "g").at(-1)?.type).toBe("SagaEnded");
+    expect([...sagas.store.readAll({ types: ["Filled"] })]).toHaveLength(1_000);
+  });
+
+  test("in answer to one another are a saga that goes round in circles", async () => {
+    const circling = setup({
+      types: { events: {} as SagaEventOf<typeof orderSchemas, "Placed"> | SagaReplies },
+      actions: { release: send("stock", () => ({ id: "s", type: "Release", data: { order: "nobody's" } })) },
+    }).createMachine({
+      id: "circling",
+      initial: "on",
+      states: { on: { on: { Placed: { actions: "release" }, SagaCommandRejected: { actions: "release" } } } },
+    });
+    const saga = defineSaga({
+      name: "circling",
+      settings: z.object({}),
+      startedBy: ["Placed"],
+      correlate: { Placed: () => "c" },
+      machine: circling,
+    });
+    const sagas = await openSagas([order, stock, saga]);
+    await sagas.send("order", "o", "Place", { stock: "s" });
+    await sagas.settle();
+    expect(sagas.story("circling", "c").at(-1)).toMatchObject({ type: "SagaStuck", data: { reason: "ENDLESS" } });
   });
 });
 

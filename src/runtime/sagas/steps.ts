@@ -84,7 +84,7 @@ export class Steps {
   #run(instance: Instance): void {
     const unable = this.#setAside.get(instance.stream);
     if (unable !== undefined && instance.stuck === undefined) this.stop(instance, unable);
-    for (let steps = 0; instance.stuck === undefined && !instance.isEnded; steps++) {
+    for (let steps = 0; instance.stuck === undefined && !instance.isEnded; ) {
       const work = instance.queue.first;
       const hasChartEnded = instance.state !== undefined && instance.state.status !== "active";
       if (hasChartEnded && !instance.queue.hasEffects) {
@@ -95,6 +95,8 @@ export class Steps {
       if (work === undefined) return;
       try {
         if (steps >= maxSteps) throw new SagaFault("ENDLESS", `it has taken ${maxSteps} steps and has more to do`);
+        // A step may well have thousands of commands.
+        if (!instance.queue.hasEffects) steps += 1;
         this.#do(instance, work);
       } catch (error) {
         if (!isOfSaga(error)) throw error;
