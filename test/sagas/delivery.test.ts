@@ -124,3 +124,24 @@ describe("a command to a stream that is long and cold", () => {
     expect(sagas.store.head("stock-s").version).toBe(fills + 1);
   });
 });
+
+test("a clock that jumps back makes no news old", async () => {
+  const sagas = await openSagas([order, stock, buying]);
+  await sagas.send("stock", "s", "Fill", { amount: 2 });
+  sagas.clock.advance(-3 * 60 * 60 * 1_000);
+  await sagas.send("order", "o", "Place", { stock: "s" });
+  await sagas.settle();
+  expect(consumed(sagas)).toEqual([2, 5]);
+});
+
+test("an id that is no text is refused, and seen", async () => {
+  const { machine, ...rest } = buying;
+  const numbered = defineSaga({
+    ...{ name: "numbered", settings: rest.settings, startedBy: ["Placed"], machine },
+    correlate: { ...rest.correlate, Placed: () => 5 as unknown as string },
+  });
+  const sagas = await openSagas([order, stock, numbered]);
+  await sagas.send("order", "o", "Place", { stock: "s" });
+  await sagas.settle();
+  expect(sagas.story("numbered", "~1")).toMatchObject([{ type: "SagaStuck", data: { reason: "NOT_AN_ID" } }]);
+});

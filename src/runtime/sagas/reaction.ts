@@ -37,7 +37,7 @@ export class Reaction {
   take(stored: RecordedEvent): void {
     this.steps.current = stored;
     for (const loaded of this.#tools.listeners.get(stored.type) ?? []) {
-      if (isHistory(stored, loaded)) continue;
+      if (isHistory(stored, loaded, this.#now)) continue;
       for (const id of this.#concerned(loaded, stored)) this.#give(loaded, id, stored);
     }
   }
@@ -129,7 +129,7 @@ export class Reaction {
     const read = (projection: string, key: string): unknown => this.steps.rows({ projection, keys: [key] })[0]?.value;
     const event = this.#tools.latest(stored) as RecordedEvent<string, never>;
     const ids = new Set([loaded.saga.correlate[stored.type]?.(event, { settings, read }) ?? []].flat());
-    const wrong = [...ids].find((id) => !isStreamId(id));
+    const wrong = [...ids].find((id) => typeof id !== "string" || !isStreamId(id));
     if (wrong === undefined) return [...ids];
     throw new SagaFault("NOT_AN_ID", `"${wrong}" is no instance id: 1 to 128 of A-Z a-z 0-9 _ - ~`);
   }
@@ -196,7 +196,11 @@ export function instanceCounts(reader: Pick<TableReader, "get">, name: string): 
 
 const noInstances: InstanceCounts = { running: 0, stuck: 0, timers: 0 };
 
-/** Recorded long after it occurred: an import, not something that has just happened. */
-function isHistory({ recordedAt, occurredAt }: RecordedEvent, { saga }: LoadedSaga): boolean {
-  return Date.parse(recordedAt) - Date.parse(occurredAt) > saga.maxAgeMs;
+/**
+ * Recorded long after it occurred: an import, not something that has just happened. A clock that has jumped back is held
+ * where events are recorded, and not where they occur.
+ */
+function isHistory({ recordedAt, occurredAt }: RecordedEvent, { saga }: LoadedSaga, now: string): boolean {
+  const known = recordedAt < now ? recordedAt : now;
+  return Date.parse(known) - Date.parse(occurredAt) > saga.maxAgeMs;
 }
