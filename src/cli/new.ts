@@ -1,59 +1,53 @@
-/** The verb `new`: an actor of one's own, with its schemas and its test, that works before a line of it is changed. */
-import { existsSync } from "node:fs";
+/** The verb `new`: an actor of one's own, with its test, that works before a line of it is changed. */
+import { existsSync, readFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { Argument, type Command as CliCommand } from "commander";
-import { checkCategories } from "../core/check-aggregate.ts";
-import { isCategory } from "../core/stream.ts";
-import { filesIn, nameOf } from "../runtime/actor-files.ts";
-import { builtInActors } from "../runtime/loader.ts";
+import { clashingName, namesIn, wrongName } from "./actor-names.ts";
 import { projectNeeds } from "./project-needs.ts";
-import { filesFor, type ProjectFile, pascalCase } from "./template.ts";
+import { filesFor, type Kind, namesUsed, type ProjectFile, pascalCase } from "./template.ts";
 import { verbTools } from "./tools.ts";
 import { writeFiles } from "./write-files.ts";
 
 interface Options {
   readonly dir: string;
+  readonly aggregate?: string;
   readonly json?: boolean;
 }
 
-/** Something that can be made: its template is the folder of the same name under `templates/`. */
-interface Kind {
-  /** Why the name can never do, whatever the project holds. */
-  readonly wrongName: (name: string) => string | undefined;
-  /** Why it cannot do in this project. `actors` is the project's folder of actors. */
-  readonly clash: (name: string, actors: string) => string | undefined;
-  /** Commands that use it once it is served. */
-  readonly firstUse: (name: string) => readonly string[];
-}
-
-const kinds: Readonly<Record<string, Kind>> = {
-  aggregate: {
-    wrongName: wrongCategory,
-    clash: (name, actors) => clashingCategory(name, aggregatesIn(actors)),
-    firstUse: (name) => [
-      `npx retrace send ${name} x1 Draft${pascalCase(name)} '{"title": "first"}'`,
-      `npx retrace state ${name} x1`,
-    ],
-  },
+/** Commands that use what was made, once it is served. */
+const firstUses: Readonly<Record<Kind, (name: string, aggregate: string) => readonly string[]>> = {
+  aggregate: (name) => [draftOf(name), `npx retrace state ${name} x1`],
+  saga: (name, aggregate) => [draftOf(aggregate), `npx retrace saga show ${name} x1`],
+  projection: (name, aggregate) => [draftOf(aggregate), `npx retrace projection rows ${name}`],
 };
 
-/** Kinds that the architecture has and the runtime does not serve. */
-const plannedKinds = ["saga", "projection"];
+const kinds = Object.keys(firstUses) as Kind[];
+
+const help = `
+Sagas and projections are written about an aggregate that this verb has written. They come with one of their own,
+NAME-item, where the project has none. No file is ever written over.
+
+Examples:
+  $ retrace new aggregate experiment
+  $ retrace new saga publisher --aggregate experiment
+  $ retrace new projection titles --aggregate experiment
+`;
 
 /** Adds the verb to the program. */
 export function registerNew(program: CliCommand): void {
   program
     .command("new")
-    .description("write an aggregate of your own, with its schemas and its test, into your project")
-    .addArgument(new Argument("<kind>", "what to make").choices([...Object.keys(kinds), ...plannedKinds]))
-    .argument("<name>", "in kebab-case: the name of its files, and its category")
+    .description("write an aggregate, a saga or a projection of your own, with its test, into your project")
+    .addArgument(new Argument("<kind>", "what to make").choices(kinds))
+    .argument("<name>", "in kebab-case: the name of its files, and of an aggregate its category")
+    .option("--aggregate <category>", "whose events a saga or a projection listens to: an aggregate of the project")
     .option("--dir <dir>", "the folder of the project", ".")
     .option("--json", "output for programs")
-    .addHelpText("after", "\nIt never writes over a file.\n\nExample:\n  $ retrace new aggregate experiment\n")
-    .action((kind: string, name: string, options: Options, command: CliCommand) => {
-      const wrong = kinds[kind]?.wrongName(name);
+    .addHelpText("after", help)
+    .action((kind: Kind, name: string, options: Options, command: CliCommand) => {
+      const wrong = wrongUsage(kind, name, options);
       if (wrong !== undefined) command.error(`error: ${wrong}`);
-      const plan = planFor(kind, name, resolve(options.dir));
+      const plan = planFor(kind, name, options);
       if (plan.outcome === "refused") {
         refuse(options, plan);
       } else {
@@ -63,9 +57,14 @@ export function registerNew(program: CliCommand): void {
     });
 }
 
+function wrongUsage(kind: Kind, name: string, { aggregate }: Options): string | undefined {
+  if (kind === "aggregate" && aggregate !== undefined) return "an aggregate listens to none: leave --aggregate out";
+  return wrongName(kind, name);
+}
+
 interface Plan {
   readonly outcome: "planned";
-  readonly kind: string;
+  readonly kind: Kind;
   readonly name: string;
   /** Of the project, absolute. */
   readonly folder: string;
@@ -80,21 +79,40 @@ interface Refusal {
   readonly existing: readonly string[];
 }
 
-function planFor(kind: string, name: string, folder: string): Plan | Refusal {
-  const maker = kinds[kind];
-  if (maker === undefined) {
-    const error = `this version serves no ${kind}s, so there is none to write; it makes: ${Object.keys(kinds).join(", ")}`;
-    return { outcome: "refused", error, existing: [] };
-  }
-  const files = filesFor(kind, name);
+function planFor(kind: Kind, name: string, options: Options): Plan | Refusal {
+  const folder = resolve(options.dir);
+  const aggregate = kind === "aggregate" ? name : (options.aggregate ?? itemOf(name));
+  const isWritten = kind === "aggregate" || options.aggregate === undefined;
+  const files = [
+    ...(isWritten ? filesFor("aggregate", { aggregate }) : []),
+    ...(kind === "aggregate" ? [] : filesFor(kind, { aggregate, [kind]: name })),
+  ];
   const existing = files.map(({ path }) => path).filter((path) => existsSync(join(folder, path)));
   if (existing.length > 0) {
     const error = `${existing.join(", ")} ${existing.length === 1 ? "is" : "are"} there already; nothing was written`;
     return { outcome: "refused", error, existing };
   }
-  const clash = maker.clash(name, join(folder, "actors"));
-  if (clash !== undefined) return { outcome: "refused", error: clash, existing };
-  return { outcome: "planned", kind, name, folder, files, firstUse: maker.firstUse(name) };
+  const error = clashingName(kind, name, join(folder, "actors")) ?? unfitAggregate(kind, name, options);
+  if (error !== undefined) return { outcome: "refused", error, existing };
+  return { outcome: "planned", kind, name, folder, files, firstUse: firstUses[kind](name, aggregate) };
+}
+
+/** Why a saga or a projection cannot be about the aggregate that was named, or about one of its own. */
+function unfitAggregate(kind: Kind, name: string, { aggregate, dir }: Options): string | undefined {
+  if (kind === "aggregate") return undefined;
+  const known = namesIn(join(dir, "actors"), "aggregate");
+  if (aggregate === undefined) {
+    if (known.length === 0) return wrongName("aggregate", itemOf(name));
+    return `name the aggregate that the ${kind} listens to: --aggregate ${known.join(", or --aggregate ")}`;
+  }
+  if (!known.includes(aggregate)) {
+    return `the project has no aggregate ${aggregate}; name one that this verb has written: retrace new aggregate NAME`;
+  }
+  const schemas = join(dir, "schemas", `${aggregate}.ts`);
+  const text = existsSync(schemas) ? readFileSync(schemas, "utf8") : "";
+  const missing = namesUsed(kind, aggregate).filter((used) => !text.includes(used));
+  if (missing.length === 0) return undefined;
+  return `schemas/${aggregate}.ts lacks ${missing.join(", ")}: name an aggregate that is as this verb has written it, and change afterwards what the ${kind} listens to`;
 }
 
 /** A sentence for people on stderr, for programs an object on stdout as well; the status is 1. */
@@ -126,24 +144,11 @@ function indented(line: string): string {
   return `  ${line}`;
 }
 
-/** The longest event type of the template, `<Name>Published`, has at most 64 letters and digits. */
-const maxLength = 64 - "Published".length;
-
-function wrongCategory(name: string): string | undefined {
-  if (name.length > maxLength) return `${name} is too long: at most ${maxLength} characters`;
-  if (!isCategory(name)) return `${name} is not kebab-case, like annotation-guide: a-z and 0-9, parted by hyphens`;
-  if (name === "saga") return "saga is a name of the runtime; choose another";
-  const builtIn = aggregatesIn(builtInActors);
-  if (builtIn.includes(name)) return `${name} is a built-in aggregate, which yours would replace; choose another name`;
-  return clashingCategory(name, builtIn);
+/** Of the aggregate that comes with a saga or a projection. */
+function itemOf(name: string): string {
+  return `${name}-item`;
 }
 
-function clashingCategory(name: string, categories: readonly string[]): string | undefined {
-  if (categories.includes(name)) return `the project has an aggregate ${name}; choose another name`;
-  const [clash] = categories.flatMap((other) => checkCategories([name, other]));
-  return clash === undefined ? undefined : `${clash}; choose another name`;
-}
-
-function aggregatesIn(actors: string): string[] {
-  return filesIn(join(actors, "aggregates")).map(nameOf);
+function draftOf(category: string): string {
+  return `npx retrace send ${category} x1 Draft${pascalCase(category)} '{"title": "first"}'`;
 }

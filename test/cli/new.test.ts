@@ -9,12 +9,20 @@ import { type Ended, root, runCli } from "./run-cli.ts";
 
 const run = promisify(execFile);
 
+function newActor(kind: string, name: string, dir: string, ...options: readonly string[]): Promise<Ended> {
+  return runCli(["new", kind, name, "--dir", dir, ...options]);
+}
+
 function newAggregate(name: string, dir: string, ...options: readonly string[]): Promise<Ended> {
-  return runCli(["new", "aggregate", name, "--dir", dir, ...options]);
+  return newActor("aggregate", name, dir, ...options);
 }
 
 function filesOf(name: string): string[] {
   return [`actors/aggregates/${name}.ts`, `schemas/${name}.ts`, `test/${name}.test.ts`];
+}
+
+function filesOfFollower(kind: "saga" | "projection", name: string): string[] {
+  return [`actors/${kind}s/${name}.ts`, `test/${kind}s/${name}.test.ts`];
 }
 
 /** All files below a folder. */
@@ -25,14 +33,32 @@ function filesIn(folder: string): string[] {
     .sort();
 }
 
-describe("an aggregate", () => {
+describe("what it writes", () => {
   const longest = `${"nine-ltrs-".repeat(5)}seven`;
-  const usual = ["x2", "class", "experiment", "labelled-image-batch"];
-  const names = [...usual, longest];
+  /** Of an aggregate, of a saga that listens to it, and of a projection. */
+  const usual = [
+    ["x2", "y3", "z4"],
+    ["class", "function", "enum"],
+    ["experiment", "publisher", "titles"],
+    ["labelled-image-batch", "labelled-image-batch", "labelled-image-batch"],
+  ] as const;
+  const names = [...usual, [longest, `${longest}-and-saga`, `${longest}-and-rows`] as const];
+  const filesOfAll = (all: typeof names | typeof usual): string[] =>
+    all.flatMap(([aggregate, saga, projection]) => [
+      ...filesOf(aggregate),
+      ...filesOfFollower("saga", saga),
+      ...filesOfFollower("projection", projection),
+    ]);
   const project = tempDir();
+  const written = { code: 0, stderr: "" };
 
   beforeAll(async () => {
-    for (const name of names) expect(await newAggregate(name, project)).toMatchObject({ code: 0, stderr: "" });
+    expect(await newActor("saga", "nagging", project)).toMatchObject(written);
+    for (const [aggregate, saga, projection] of names) {
+      expect(await newAggregate(aggregate, project)).toMatchObject(written);
+      expect(await newActor("saga", saga, project, "--aggregate", aggregate)).toMatchObject(written);
+      expect(await newActor("projection", projection, project, "--aggregate", aggregate)).toMatchObject(written);
+    }
     mkdirSync(join(project, "node_modules"));
     for (const name of ["xstate", "zod", "typescript", "vitest", "@types", "@nats-io"]) {
       symlinkSync(join(root, "node_modules", name), join(project, "node_modules", name));
@@ -41,18 +67,19 @@ describe("an aggregate", () => {
     writeFileSync(join(project, "package.json"), JSON.stringify({ type: "module" }));
   });
 
-  test("is an actor, its schemas and its test", () => {
+  test("is an actor and its test, and of an aggregate its schemas", () => {
     const own = filesIn(project).filter((file) => file.endsWith(".ts") && !file.startsWith("node_modules"));
-    expect(own).toEqual(names.flatMap(filesOf).sort());
-    for (const file of own) expect(readFileSync(join(project, file), "utf8")).not.toMatch(/sample[- ]?item/i);
+    const nagging = [...filesOf("nagging-item"), ...filesOfFollower("saga", "nagging")];
+    expect(own).toEqual([...nagging, ...filesOfAll(names)].sort());
+    for (const file of own) expect(readFileSync(join(project, file), "utf8")).not.toMatch(/sample[- ]?/i);
   });
 
   test("passes its test", async () => {
     const vitest = [join(root, "node_modules/vitest/vitest.mjs"), "run", "--no-color"];
     const own = Object.entries(process.env).filter(([name]) => !/^(VITE|NODE_|TEST$)/.test(name));
     const { stdout } = await run(process.execPath, vitest, { cwd: project, env: Object.fromEntries(own) });
-    expect(stdout).toMatch(/Test Files +5 passed \(5\)/);
-    expect(stdout).toMatch(/Tests +35 passed \(35\)/);
+    expect(stdout).toMatch(/Test Files +17 passed \(17\)/);
+    expect(stdout).toMatch(/Tests +93 passed \(93\)/);
   });
 
   test("fits the types of the package, as strictly as the compiler can", async () => {
@@ -66,7 +93,13 @@ describe("an aggregate", () => {
     expect(stdout).toBe("");
   });
 
-  test.each(usual.flatMap(filesOf))("is formatted and linted: %s", (file) => {
+  test("keeps the rules of the loader", async () => {
+    const { stdout, stderr } = await runCli(["chart", "nagging-item", "--actors", join(project, "actors")]);
+    expect(stderr).toBe("");
+    expect(stdout).toContain("NaggingItemDrafted");
+  });
+
+  test.each(filesOfAll(usual))("is formatted and linted: %s", (file) => {
     const text = readFileSync(join(project, file), "utf8");
     const args = [join(root, "node_modules/@biomejs/biome/bin/biome"), "check", "--write", `--stdin-file-path=${file}`];
     const { stdout } = spawnSync(process.execPath, args, { cwd: root, input: text, encoding: "utf8" });
@@ -102,6 +135,27 @@ describe("it tells", () => {
     expect(report.next).toContain("npx retrace state experiment x1");
   });
 
+  test.each([
+    ["saga", "npx retrace saga show publisher x1"],
+    ["projection", "npx retrace projection rows publisher"],
+  ])("of a %s what uses it, and of the aggregate that came with it", async (kind, use) => {
+    const dir = tempDir();
+    const { stdout } = await newActor(kind, "publisher", dir, "--json");
+    const report = JSON.parse(stdout) as { files: string[]; next: string[] };
+
+    expect(report.files).toEqual([
+      ...filesOf("publisher-item"),
+      ...filesOfFollower(kind as "saga" | "projection", "publisher"),
+    ]);
+    expect(report.next).toEqual([
+      "npx vitest run test/publisher-item.test.ts",
+      `npx vitest run test/${kind}s/publisher.test.ts`,
+      "npx retrace start --actors ./actors",
+      `npx retrace send publisher-item x1 DraftPublisherItem '{"title": "first"}'`,
+      use,
+    ]);
+  });
+
   test("nothing of needs where there are none, though they lie above", async () => {
     const above = tempDir();
     for (const name of ["retrace", "xstate", "zod", "typescript", "@types/node", "vitest"]) {
@@ -131,10 +185,10 @@ describe("it tells", () => {
     ]);
   });
 
-  test("its example in --help", async () => {
+  test("its examples in --help", async () => {
     const { code, stdout } = await runCli(["new", "--help"]);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/Example:\n {2}\$ retrace new aggregate experiment\n/);
+    expect(stdout).toMatch(/Examples:\n {2}\$ retrace new aggregate experiment\n/);
   });
 });
 
@@ -177,13 +231,65 @@ describe("nothing is written, and the status is 1,", () => {
     expect(filesIn(dir)).toEqual([`actors/aggregates/${file}`]);
   });
 
-  test.each(["saga", "projection"])("for a %s, which this version does not serve", async (kind) => {
-    const dir = tempDir();
-    const { code, stdout, stderr } = await runCli(["new", kind, "mine", "--dir", dir]);
+  describe("for a saga or a projection", () => {
+    const refused = async (dir: string, kind: string, ...args: readonly string[]): Promise<string> => {
+      const before = filesIn(dir);
+      const { code, stdout, stderr } = await runCli(["new", kind, ...args, "--dir", dir]);
+      expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+      expect(filesIn(dir)).toEqual(before);
+      return stderr;
+    };
 
-    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
-    expect(stderr).toBe(`retrace: this version serves no ${kind}s, so there is none to write; it makes: aggregate\n`);
-    expect(readdirSync(dir)).toEqual([]);
+    test("that does not say which of the project's aggregates it listens to", async () => {
+      const dir = tempDir();
+      await newAggregate("experiment", dir);
+      await newAggregate("annotation-guide", dir);
+      expect(await refused(dir, "saga", "publisher")).toBe(
+        `retrace: name the aggregate that the saga listens to: --aggregate annotation-guide, or --aggregate experiment\n`,
+      );
+    });
+
+    test.each(["training-run", "../x"])("about %s, which is not there", async (aggregate) => {
+      expect(await refused(tempDir(), "saga", "publisher", "--aggregate", aggregate)).toBe(
+        `retrace: the project has no aggregate ${aggregate}; name one that this verb has written: retrace new aggregate NAME\n`,
+      );
+    });
+
+    test("about an aggregate that is not as it was written any more", async () => {
+      const dir = tempDir();
+      await newAggregate("experiment", dir);
+      const schemas = join(dir, "schemas", "experiment.ts");
+      writeFileSync(schemas, readFileSync(schemas, "utf8").replaceAll("ExperimentArchived", "ExperimentShelved"));
+      expect(await refused(dir, "saga", "publisher", "--aggregate", "experiment")).toMatch(
+        /^retrace: schemas\/experiment\.ts lacks ExperimentArchived: name an aggregate that is as .+\n$/,
+      );
+    });
+
+    test.each(["saga", "projection"])("of a name that the project has: %s", async (kind) => {
+      const dir = tempDir();
+      await newAggregate("experiment", dir);
+      mkdirSync(join(dir, "actors", `${kind}s`));
+      writeFileSync(join(dir, "actors", `${kind}s`, "publisher.js"), "");
+      expect(await refused(dir, kind, "publisher", "--aggregate", "experiment")).toBe(
+        `retrace: the project has a ${kind} publisher; choose another name\n`,
+      );
+    });
+
+    test("whose own aggregate would have a name that cannot be", async () => {
+      expect(await refused(tempDir(), "projection", "dataset")).toMatch(
+        /category dataset is a prefix of category dataset-item/,
+      );
+    });
+  });
+
+  test("for a saga whose name begins that of another", async () => {
+    const dir = tempDir();
+    await newActor("saga", "publisher", dir);
+    const { code, stderr } = await newActor("saga", "publisher-two", dir, "--aggregate", "publisher-item");
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(/^retrace: saga publisher is a prefix of saga publisher-two: .+\n$/),
+    });
   });
 });
 
@@ -196,6 +302,13 @@ describe("wrong usage ends with 2 and says on stderr what is right:", () => {
     ["a name that begins with a digit", ["aggregate", "2nd"], /kebab-case/],
     ["a name that is too long", ["aggregate", "a".repeat(56)], /too long: at most 55/],
     ["a name of the runtime", ["aggregate", "saga"], /name of the runtime/],
+    ["a name that begins like it", ["aggregate", "saga-log"], /name of the runtime/],
+    ["a saga's name in capitals", ["saga", "Publisher"], /kebab-case, like annotation-guide/],
+    ["a saga's name that is too long", ["saga", "a".repeat(65)], /too long: at most 64/],
+    ["a built-in saga", ["saga", "review-routing"], /built-in saga, .+choose another name/],
+    ["the beginning of a built-in saga", ["saga", "review"], /saga review is a prefix of saga review-routing/],
+    ["a built-in projection", ["projection", "review-queue"], /built-in projection, .+choose another name/],
+    ["an aggregate about another", ["aggregate", "x", "--aggregate", "y"], /leave --aggregate out/],
     ["a built-in aggregate", ["aggregate", "dataset"], /built-in.+choose another name/],
     ["the beginning of a built-in one", ["aggregate", "training"], /prefix of category training-run/],
     ["a name that a built-in one begins", ["aggregate", "dataset-card"], /dataset is a prefix of category/],

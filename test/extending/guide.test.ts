@@ -45,9 +45,13 @@ afterAll(async () => {
 test("the package has the templates as source, and not as code to run", () => {
   const templates = packed.files.filter((path) => path.includes("templates/")).sort();
   expect(templates).toEqual([
-    "src/cli/templates/aggregate/actors/aggregates/sample-item.ts",
-    "src/cli/templates/aggregate/schemas/sample-item.ts",
-    "src/cli/templates/aggregate/test/sample-item.test.ts",
+    "src/cli/templates/actors/aggregates/sample-item.ts",
+    "src/cli/templates/actors/projections/sample-projection.ts",
+    "src/cli/templates/actors/sagas/sample-saga.ts",
+    "src/cli/templates/schemas/sample-item.ts",
+    "src/cli/templates/test/projections/sample-projection.test.ts",
+    "src/cli/templates/test/sagas/sample-saga.test.ts",
+    "src/cli/templates/test/sample-item.test.ts",
   ]);
   expect(packed.files).toContain("EXTENDING.md");
 });

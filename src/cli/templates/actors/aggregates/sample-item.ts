@@ -60,6 +60,7 @@ export default defineAggregate({
 
     PublishSampleItem: ({ context }, { data }) => {
       const { title, revision: newest } = context;
+      if (title === "untitled") return reject("UNTITLED", "draft it again with a title, and publish that");
       if (data.revision <= newest) {
         const message = `revision ${newest} is published; publish ${newest + 1} or higher`;
         return reject("REVISION_BEHIND", message, { revision: data.revision, newest });

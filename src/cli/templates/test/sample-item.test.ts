@@ -31,6 +31,12 @@ describe("sample-item", () => {
       .thenRejected("REVISION_BEHIND");
   });
 
+  test("publishes nothing without a title", () => {
+    given(aggregate, [{ type: "SampleItemDrafted", data: { title: "untitled" } }])
+      .when({ type: "PublishSampleItem", data: { revision: 1 } })
+      .thenRejected("UNTITLED");
+  });
+
   test("publishes nothing before there is a draft", () => {
     given(aggregate)
       .when({ type: "PublishSampleItem", data: { revision: 1 } })
