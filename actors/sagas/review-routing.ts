@@ -166,7 +166,12 @@ const machine = setup({
     escalate: send("review", ({ context, event }) => {
       const next = event.settings.levels[context.level];
       if (next === undefined) return undefined;
-      const { dueInMs, priority, reason = "nobody has decided in time" } = next;
+      const isOverdue = event.type === "ReviewDue";
+      const {
+        dueInMs,
+        priority,
+        reason = isOverdue ? "nobody has decided in time" : "the votes do not decide it",
+      } = next;
       const dueAt = new Date(Date.parse(event.now) + dueInMs).toISOString();
       const data = { level: context.level + 1, reason, dueAt, ...(priority !== undefined && { priority }) };
       return { id: context.id, type: "EscalateReview", data };

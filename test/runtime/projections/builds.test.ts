@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import type { Projections } from "../../../src/runtime/projections/projections.ts";
 import { eventually } from "../../support/eventually.ts";
 import { changed } from "../tally.ts";
-import { append, build, event, follow, moves, openProjections, pieces, rowsOf, stores } from "./setting.ts";
+import { append, build, event, follow, moves, openProjections, pieces, rowsOf } from "./pieces.ts";
+import { stores } from "./setting.ts";
 
 /** More than a slice, and more rows than one transaction writes. */
 const many = moves(9_000, 5_500);

@@ -2,7 +2,8 @@ import type { EventStore } from "retrace";
 import { describe, expect, test } from "vitest";
 import type { Projections } from "../../../src/runtime/projections/projections.ts";
 import { eventually } from "../../support/eventually.ts";
-import { append, build, event, follow, moves, openProjections, pieces, rowsOf, stores } from "./setting.ts";
+import { append, build, event, follow, moves, openProjections, pieces, rowsOf } from "./pieces.ts";
+import { stores } from "./setting.ts";
 
 const next = pieces({ version: 2, factor: 10 });
 

@@ -1,7 +1,8 @@
 import { defineProjection, type EventStore, type ProjectionHandler } from "retrace";
 import { describe, expect, test } from "vitest";
 import { changed } from "../tally.ts";
-import { append, event, openProjections, pieces, rowsOf, stores } from "./setting.ts";
+import { append, event, openProjections, pieces, rowsOf } from "./pieces.ts";
+import { stores } from "./setting.ts";
 
 const moved = (by: unknown = 1) => event("a", "Moved", { by });
 

@@ -4,7 +4,8 @@ import { describe, expect, test } from "vitest";
 import type { NewEvent } from "../../../src/core/message.ts";
 import type { Projections } from "../../../src/runtime/projections/projections.ts";
 import { eventually } from "../../support/eventually.ts";
-import { append, build, event, follow, openProjections, pieces, rowsOf, stores } from "./setting.ts";
+import { append, build, event, follow, openProjections, pieces, rowsOf } from "./pieces.ts";
+import { stores } from "./setting.ts";
 
 const numRuns = 25;
 

@@ -4,7 +4,8 @@ import { describe, expect, test } from "vitest";
 import type { NewEvent } from "../../../src/core/message.ts";
 import type { Projections } from "../../../src/runtime/projections/projections.ts";
 import { Conditions } from "../../../src/runtime/projections/where.ts";
-import { append, build, event, moves, openProjections, pieces, stores } from "./setting.ts";
+import { append, build, event, moves, openProjections, pieces } from "./pieces.ts";
+import { stores } from "./setting.ts";
 
 const id = fc.constantFrom("a", "ab", "b", "\u{1f600}");
 const anyEvent = fc.oneof(

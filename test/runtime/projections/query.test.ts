@@ -8,7 +8,7 @@ import { connect } from "../../support/connections.ts";
 import { eventually } from "../../support/eventually.ts";
 import { startNats } from "../../support/nats.ts";
 import { tempDir } from "../../support/temp.ts";
-import { append, event, openProjections, type PieceSchemas, piece, pieces } from "./setting.ts";
+import { append, event, openProjections, type PieceSchemas, piece, pieces } from "./pieces.ts";
 
 interface Reply extends ReplyBody {
   readonly name: string;

@@ -3,7 +3,8 @@ import { defineProjection, type EventStore } from "retrace";
 import { describe, expect, test } from "vitest";
 import type { Projections } from "../../../src/runtime/projections/projections.ts";
 import { Conditions, type Where } from "../../../src/runtime/projections/where.ts";
-import { append, build, event, openProjections, stores } from "./setting.ts";
+import { append, build, event, openProjections } from "./pieces.ts";
+import { stores } from "./setting.ts";
 
 /** What the event says is the row, or its end. */
 const rowsAsTold = (name: string, indexes: readonly string[]) =>
