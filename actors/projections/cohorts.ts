@@ -62,11 +62,13 @@ export default defineProjection<Cohort, Schemas>({
     UserRatedOutput: ({ data }, rows) => judge(rows, groupingOf(data), data.negative, 1),
     OutputApproved: ({ data }, rows) => judge(rows, groupingOf(data), false, 1),
     OutputRejected: ({ data }, rows) => judge(rows, groupingOf(data), true, 1),
-    CorrectionSubmitted: ({ data, stream }, rows) => correct(rows, { ...groupingOf(data), stream }, 1),
+    CorrectionSubmitted: ({ data, stream }, rows) => {
+      correct(rows, { ...groupingOf(data), stream, gold: data.gold }, 1);
+    },
     FeedbackRetracted: ({ data: { signal }, stream }, rows) => {
       const grouping = groupingOf(signal.data);
-      const { negative } = signal.data as { readonly negative?: boolean };
-      if (signal.type === "CorrectionSubmitted") correct(rows, { ...grouping, stream }, -1);
+      const { negative, gold } = signal.data as { readonly negative?: boolean; readonly gold?: boolean };
+      if (signal.type === "CorrectionSubmitted") correct(rows, { ...grouping, stream, gold }, -1);
       if (signal.type === "UserRatedOutput") judge(rows, grouping, negative, -1);
       if (signal.type === "OutputApproved") judge(rows, grouping, false, -1);
       if (signal.type === "OutputRejected") judge(rows, grouping, true, -1);
@@ -95,12 +97,17 @@ function groupingOf(data: object): Grouping & { readonly requestId?: string | un
   return { userSegment, requestId, modelId, modelVersion };
 }
 
+/** What a correction says besides. */
+interface Corrected {
+  readonly requestId?: string | undefined;
+  readonly stream: string;
+  /** The true answer of a data set: nobody corrected anything. */
+  readonly gold?: boolean | undefined;
+}
+
 /** A correction counts for its inference; where it names none, the thread it stands in is about one. */
-function correct(
-  rows: Rows<Cohort>,
-  { requestId, stream, ...grouping }: Grouping & { readonly requestId?: string | undefined; readonly stream: string },
-  by: 1 | -1,
-): void {
+function correct(rows: Rows<Cohort>, { requestId, stream, gold, ...grouping }: Grouping & Corrected, by: 1 | -1): void {
+  if (gold === true) return;
   const left = noted(rows, `corrected/${requestId ?? stream}`, by);
   const isFirstOrLast = left === (by === 1 ? 1 : 0);
   count(rows, grouping, { corrections: by, corrected: isFirstOrLast ? by : 0 });

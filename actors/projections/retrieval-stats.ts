@@ -118,6 +118,7 @@ interface Opinion {
 
 interface Said {
   readonly negative?: boolean;
+  readonly gold?: boolean;
   readonly rating?: number;
   readonly value?: unknown;
   readonly scale?: { readonly min: number; readonly max: number };
@@ -126,7 +127,8 @@ interface Said {
 /** Undefined for signals that say nothing about the answer as a whole. */
 function opinionIn(type: string, data: object): Opinion | undefined {
   const said = data as Said;
-  if (type === "CorrectionSubmitted") return { isCorrection: true };
+  // The true answer of a data set is nobody's opinion.
+  if (type === "CorrectionSubmitted") return said.gold === true ? undefined : { isCorrection: true };
   if (type === "OutputApproved") return { isNegative: false };
   if (type === "OutputRejected") return { isNegative: true };
   if (type === "UserRatedOutput") return { ...given({ isNegative: said.negative }), ...ratingIn(said, said.rating) };

@@ -33,6 +33,7 @@ test("counts for each segment, and for each model in it, what its rates are made
     inference("3", "HumanLabelApplied", { label: "a" }),
     feedback("1", "CorrectionSubmitted", { corrected: "x" }),
     feedback("1", "CorrectionSubmitted", { corrected: "y" }),
+    feedback("3", "CorrectionSubmitted", { corrected: "z", gold: true }),
     feedback("5", "CorrectionSubmitted", {
       corrected: "x",
       context: { requestId: "5", modelId: "m1", modelVersion: "3" },
