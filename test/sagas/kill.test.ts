@@ -7,6 +7,7 @@ import type { InstanceRow } from "../../src/runtime/sagas/instance.ts";
 import { connect } from "../support/connections.ts";
 import { eventually } from "../support/eventually.ts";
 import { freePort } from "../support/free-port.ts";
+import { startNats } from "../support/nats.ts";
 import { type Random, seededRandom } from "../support/random.ts";
 import { queryRaw, type RawHealth, sendRaw } from "../support/raw-client.ts";
 import { launchRuntime } from "../support/runtime.ts";
@@ -57,19 +58,26 @@ class Place {
     });
   }
 
-  /** At the store, while no process is there. */
-  async look<T>(look: (store: EventStore) => T | Promise<T>): Promise<T> {
-    const store = openLmdbStore({ path: join(this.dataDir, "log"), newId: () => "nothing new" });
-    try {
-      return await look(store);
-    } finally {
-      await store.close();
-    }
+  look<T>(look: (store: EventStore) => T | Promise<T>): Promise<T> {
+    return lookInto(this.dataDir, look);
   }
 }
 
+/** Looks at a store while no process is there. */
+async function lookInto<T>(dataDir: string, look: (store: EventStore) => T | Promise<T>): Promise<T> {
+  const store = openLmdbStore({ path: join(dataDir, "log"), newId: () => "nothing new" });
+  try {
+    return await look(store);
+  } finally {
+    await store.close();
+  }
+}
+
+/** Where to send to. */
+type Served = Pick<Place, "url">;
+
 /** Sends until somebody says that it is done. */
-async function send(place: Place, category: string, id: string, type: string, data: unknown): Promise<void> {
+async function send(place: Served, category: string, id: string, type: string, data: unknown): Promise<void> {
   const nats = await connect(place.url);
   await eventually(`${type} of ${id} is accepted`, async () => {
     const outcome = await sendRaw(nats, { category, id, type, data, commandId: `${type} ${id}` }, { timeoutMs: 500 });
@@ -77,13 +85,13 @@ async function send(place: Place, category: string, id: string, type: string, da
   });
 }
 
-function begin(place: Place, job: Job): Promise<void> {
+function begin(place: Served, job: Job): Promise<void> {
   const { category, id, command } = beginning(job);
   return send(place, category, id, command.type, command.data);
 }
 
 /** The events of one type so far. */
-async function events(place: Place, type: string): Promise<readonly RecordedEvent[]> {
+async function events(place: Served, type: string): Promise<readonly RecordedEvent[]> {
   const nats = await connect(place.url);
   const found: RecordedEvent[] = [];
   for (let after: number | null = 0; after !== null; ) {
@@ -99,7 +107,7 @@ interface Page {
   readonly next: number | null;
 }
 
-function happened(place: Place, type: string, times: number): Promise<true> {
+function happened(place: Served, type: string, times: number): Promise<true> {
   return eventually(`${type} has happened ${times} times`, async () => (await events(place, type)).length >= times);
 }
 
@@ -168,6 +176,28 @@ test("during a burst of steps, between a step and the event that follows from it
   await killOnTheWay(place, random, stepped);
   await begun;
   await assertDone(place, jobs);
+});
+
+test("with another process on the same store: that one goes on", { timeout: 120_000 }, async () => {
+  const [dataDir, { url }] = [tempDir(), await startNats()];
+  const launch = (): RuntimeProcess =>
+    launchRuntime({ dataDir, nats: url, args: ["--actors", jobActors, "--log-level", "warn"] });
+  const first = launch();
+  await first.ready;
+  const second = launch();
+  await second.ready;
+  const place = { url };
+  const jobs = Array.from({ length: 10 }, (_, i) => ({ id: `j${i}`, steps: 200, dueAt: inMs(6_000) }));
+  await Promise.all(jobs.map((job) => begin(place, job)));
+  await first.kill();
+  await happened(place, "JobFinished", jobs.length);
+  await eventually("all sagas have ended", async () => (await events(place, "SagaEnded")).length === jobs.length);
+  expect(await second.stop()).toEqual({ code: 0, signal: null });
+  await lookInto(dataDir, (store) => {
+    assertEffectsOnce(store);
+    assertAllEnded(store);
+    assertJobsDone(store.readAll(), jobs);
+  });
 });
 
 test("while it is stuck: it stays so, with what came for it meanwhile, until it is helped", async () => {
