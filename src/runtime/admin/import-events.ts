@@ -6,6 +6,7 @@ import type { NewEvent, RecordedEvent } from "../../core/message.ts";
 import { isCategory, isStreamId } from "../../core/stream.ts";
 import type { Projections } from "../projections/projections.ts";
 import { type Query, query } from "../queries/query.ts";
+import { importedCheckpoint } from "../sagas/reaction.ts";
 
 /** As stored: UTC with milliseconds, so that it comes back as the same text. */
 const time = z.iso.datetime({ precision: 3 });
@@ -75,7 +76,11 @@ function append(
     before = event;
   }
   const appended = store.append(events.map(newEvent), tx);
-  if (appended.outcome === "appended") return appended.events;
+  if (appended.outcome === "appended") {
+    // What sagas made of them is among them.
+    tx.put("checkpoints", importedCheckpoint, before.position);
+    return appended.events;
+  }
   const { stream, expected, actual } = appended;
   throw notAnExport(`${stream} goes on with version ${expected + 1} where it has ${actual}`, { stream });
 }

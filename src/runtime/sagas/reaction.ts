@@ -13,11 +13,15 @@ import type { LoadedSaga } from "./loaded-saga.ts";
 import { asSagaFault, type SetAside, Steps } from "./steps.ts";
 import { type SagaTools, TooFarAway } from "./tools.ts";
 
+/** Up to this position the log was imported: what sagas did about it is a part of it, and not done again. */
+export const importedCheckpoint = ["imported"];
+
 /** One transaction; use it once. */
 export class Reaction {
   readonly #tx: Transaction;
   readonly #tools: SagaTools;
   readonly #now: string;
+  readonly #importedUpTo: number;
   readonly #instances = new Map<string, Instance>();
   readonly steps: Steps;
 
@@ -25,6 +29,7 @@ export class Reaction {
     this.#tx = tx;
     this.#tools = tools;
     this.#now = tools.clock.now();
+    this.#importedUpTo = (tx.get("checkpoints", importedCheckpoint) as number | undefined) ?? 0;
     this.steps = new Steps(tx, tools, this.#now, setAside);
   }
 
@@ -36,6 +41,7 @@ export class Reaction {
   /** One event of the log, for all sagas that listen to it. */
   take(stored: RecordedEvent): void {
     this.steps.current = stored;
+    if (stored.position <= this.#importedUpTo) return;
     for (const loaded of this.#tools.listeners.get(stored.type) ?? []) {
       if (isHistory(stored, loaded, this.#now)) continue;
       for (const id of this.#concerned(loaded, stored)) this.#give(loaded, id, stored);
