@@ -144,7 +144,7 @@ function inputOf(event: AdvancingEvent, source: SagaSource): { readonly type: st
 }
 
 function stepInfo({ policyVersion }: StepRecord, now: string, source: SagaSource): StepInfo {
-  return { now, settings: source.settingsAt(policyVersion) };
+  return { now, settings: source.settingsAt(policyVersion), policyVersion };
 }
 
 interface Before {

@@ -20,6 +20,8 @@ export interface StepInfo<Settings = unknown> {
   readonly now: string;
   /** From the policy stream of the saga's name, completed by the saga's defaults. */
   readonly settings: Settings;
+  /** Of that stream; 0 is the saga's defaults. There on every input, whatever raised it. */
+  readonly policyVersion?: number;
 }
 
 /** A recorded event as a saga's chart receives it: its data at the latest version. */

@@ -300,7 +300,8 @@ export class Steps {
   }
 
   #info({ loaded }: Instance): StepInfo {
-    return { now: this.#now, settings: this.#tools.policies.current(loaded.saga).settings };
+    const { settings, version: policyVersion } = this.#tools.policies.current(loaded.saga);
+    return { now: this.#now, settings, policyVersion };
   }
 
   eventAt(position: number): RecordedEvent {
