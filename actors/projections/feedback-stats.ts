@@ -8,6 +8,7 @@ import { defineProjection, type EventData, type RecordedEvent, type Rows } from 
 import type { feedback } from "../../schemas/feedback.ts";
 import type { inference } from "../../schemas/inference.ts";
 import type { model } from "../../schemas/model.ts";
+import { idOf } from "../stream-id.ts";
 import { type Contribution, type DeploymentChange, ofInference, ofSignal } from "./feedback-stats/contribution.ts";
 import { counted, emptyWindow, type Sign, type WindowRow } from "./feedback-stats/window-row.ts";
 import { windowAt, windowKey, windowSizes } from "./feedback-stats/windows.ts";
@@ -58,10 +59,11 @@ function count(rows: Rows<WindowRow>, one: Contribution | undefined, sign: Sign 
 }
 
 function ofDeployment(
-  { type, stream, category, occurredAt, data }: Model<"ModelDeployed" | "TrafficAdjusted" | "DeploymentRolledBack">,
+  event: Model<"ModelDeployed" | "TrafficAdjusted" | "DeploymentRolledBack">,
   modelVersion: string,
   change: DeploymentChange,
 ): Contribution {
+  const { type, occurredAt, data } = event;
   const deployment = { environment: data.environment, change };
-  return { modelId: stream.slice(category.length + 1), modelVersion, at: occurredAt, tags: [], type, deployment };
+  return { modelId: idOf(event), modelVersion, at: occurredAt, tags: [], type, deployment };
 }

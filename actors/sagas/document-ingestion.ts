@@ -7,13 +7,13 @@
  */
 import { defineSaga, type SagaInput, send } from "retrace";
 import { and, assertEvent, assign, setup } from "xstate";
+import { given } from "../given-fields.ts";
 import { correlate } from "./document-ingestion/correlate.ts";
 import { guards } from "./document-ingestion/guards.ts";
 import {
   backoffMs,
   beginning,
   comparisonOf,
-  defined,
   type Ingestion,
   type IngestionEvent,
   nothingYet,
@@ -138,19 +138,19 @@ const machine = setup({
       assertEvent(event, "DocumentStepRequested");
       const { pipeline: to, inService: from, documentId } = context;
       const comparison = comparisonOf(event.data, event.settings);
-      return { id: documentId, type: "CutOverPipeline", data: defined({ from, to, comparison }) };
+      return { id: documentId, type: "CutOverPipeline", data: given({ from, to, comparison }) };
     }),
     removeReplaced: send("document", ({ context, event }) => {
       const { documentId, revision, replaced: pipeline, inService } = context;
       const limit = event.settings.removedAtOnce;
       const data = { pipeline, outdated: true, limit, reason: `replaced under ${inService}`, revision };
-      return { id: documentId, type: "RemoveChunks", data: defined(data) };
+      return { id: documentId, type: "RemoveChunks", data: given(data) };
     }),
     removeIndexed: send("document", ({ context, event }) => {
       const { documentId, revision, pipeline, failure } = context;
       if (pipeline === undefined) return undefined;
       const data = { pipeline, limit: event.settings.removedAtOnce, reason: reasonOf(failure), revision };
-      return { id: documentId, type: "RemoveChunks", data: defined(data) };
+      return { id: documentId, type: "RemoveChunks", data: given(data) };
     }),
     removeLate: send("document", ({ context, event }) => {
       assertEvent(event, "ChunkIndexed");
@@ -162,10 +162,10 @@ const machine = setup({
       const { documentId, revision, pipeline, failure } = context;
       const { step = context.step, chunkId } = failure ?? {};
       const data = { step, chunkId, pipeline, reason: reasonOf(failure), retryable: false, revision };
-      return { id: documentId, type: "FailDocumentStep", data: defined(data) };
+      return { id: documentId, type: "FailDocumentStep", data: given(data) };
     }),
     complete: send("document", ({ context: { documentId, revision } }) => {
-      return { id: documentId, type: "CompleteIngestion", data: defined({ revision }) };
+      return { id: documentId, type: "CompleteIngestion", data: given({ revision }) };
     }),
   },
 }).createMachine({

@@ -1,5 +1,6 @@
 /** A window as a row: counts with what they are counted of, and means with exact sums, so that any order of events gives the same. */
 import { type ExactSum, nearest, plus } from "../../exact-sum.ts";
+import { fieldIn } from "../../given-fields.ts";
 import type { Contribution, DeploymentChange } from "./contribution.ts";
 import { type WindowOf, type WindowSize, windowAt } from "./windows.ts";
 
@@ -135,7 +136,6 @@ function withDeployment(
   { environment, change }: NonNullable<Contribution["deployment"]>,
   sign: Sign,
 ): WindowRow["deployments"] {
-  const before = Object.hasOwn(deployments, environment) ? deployments[environment] : undefined;
-  const changes = { ...noChange, ...before };
+  const changes = { ...noChange, ...fieldIn(deployments, environment) };
   return { ...deployments, [environment]: { ...changes, [change]: changes[change] + sign } };
 }

@@ -1,14 +1,15 @@
 /** Which ingestion an event of a document belongs to: the round that it names. */
 import type { Correlate, RecordedEvent } from "retrace";
 import { instanceId } from "../../instance-id.ts";
+import { idOf } from "../../stream-id.ts";
 import type { Settings } from "./settings.ts";
 
 type Event = RecordedEvent<string, never>;
 
 /** What nobody waits for names no round. */
-function byRound({ stream, data }: Event): string | undefined {
-  const { round } = data as { readonly round?: number };
-  return round === undefined ? undefined : instanceId(stream.slice("document-".length), round);
+function byRound(event: Event): string | undefined {
+  const { round } = event.data as { readonly round?: number };
+  return round === undefined ? undefined : instanceId(idOf(event), round);
 }
 
 const knownSteps = ["validate", "chunk", "embed", "index", "compare"];

@@ -1,6 +1,7 @@
 /** What the saga keeps of one ingestion. The chunks are not among it: the document knows them, and its events count them. */
 import type { EventData, SagaEventOf, SagaReplies } from "retrace";
 import type { document } from "../../../schemas/document.ts";
+import { given } from "../../given-fields.ts";
 import type { Settings } from "./settings.ts";
 
 /** What reaches the chart. */
@@ -128,11 +129,6 @@ export function holdsUp({ from, to, minChunkShare }: Comparison): boolean {
   return from === null || from === undefined || to.chunks >= minChunkShare * from.chunks;
 }
 
-/** The fields that have a value: the body of a command has no others. */
-export function defined(fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
-}
-
 interface StepAt {
   readonly now: string;
   readonly settings: Settings;
@@ -142,7 +138,7 @@ interface StepAt {
 export function requestOf(context: Ingestion, { now, settings }: StepAt) {
   const { documentId, step, pipeline, embeddingModel, attempt, revision } = context;
   const dueAt = new Date(Date.parse(now) + withinMs(context, settings)).toISOString();
-  const data = defined({ step, pipeline, embeddingModel, attempt, dueAt, revision });
+  const data = given({ step, pipeline, embeddingModel, attempt, dueAt, revision });
   return { id: documentId, type: "RequestDocumentStep", data };
 }
 
