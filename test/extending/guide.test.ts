@@ -32,6 +32,11 @@ beforeAll(async () => {
 
 afterAll(async () => {
   registry?.close();
+  await stop();
+});
+
+/** Ends what serves, as somebody at its terminal would. */
+async function stop(): Promise<void> {
   if (npx === undefined) return;
   const { exitCode, pid } = npx;
   // npx does not pass a signal on, so the runtime gets it; where it never served, all that npx began.
@@ -40,7 +45,9 @@ afterAll(async () => {
   await eventually("the runtime has ended", () => npx?.exitCode !== null || npx.signalCode !== null);
   served?.reaper.dismiss();
   if (served !== undefined) await embeddedBrokerEnded(served.ready.data);
-});
+  served = undefined;
+  npx = undefined;
+}
 
 test("the package has the templates as source, and not as code to run", () => {
   const templates = packed.files.filter((path) => path.includes("templates/")).sort();
@@ -65,6 +72,7 @@ describe("step by step", () => {
     blocks.map((block, index): [number, string, Block] => [index + 1, firstLine(block), block]),
   )("%i: %s", async (_number, _title, block) => {
     if (block.language === "ts") showOrWrite(block);
+    else if (block.language === "diff") change(block);
     else for (const step of stepsOf(block)) await follow(step);
   });
 });
@@ -87,9 +95,25 @@ function showOrWrite(block: Block): void {
   writeFileSync(file, content);
 }
 
+/** A block of changes to one file: each begins at a line with @@, and what it takes the place of is there once. */
+function change(block: Block): void {
+  const file = join(project, firstLine(block).slice("// ".length));
+  const changes = block.text.slice(firstLine(block).length + 1).split(/^@@.*\n/m);
+  for (const lines of changes.map((text) => text.trimEnd().split("\n"))) {
+    const side = (other: string): string =>
+      lines.flatMap((line) => (line.startsWith(other) ? [] : [`${line.slice(1)}\n`])).join("");
+    const parts = readFileSync(file, "utf8").split(side("+"));
+    expect(parts, `${file} has this once:\n${side("+")}`).toHaveLength(2);
+    writeFileSync(file, parts.join(side("-")));
+  }
+}
+
 interface Step {
   readonly command: string;
-  /** The comment lines below the command: what it prints. One that begins with `retrace: ` is a refusal. */
+  /**
+   * The comment lines below the command: what it prints, with … for what differs from time to time. One that begins with
+   * `retrace: ` is a refusal.
+   */
   readonly output: readonly string[];
 }
 
@@ -103,26 +127,40 @@ function stepsOf(block: Block): Step[] {
 }
 
 async function follow({ command, output }: Step): Promise<void> {
+  const isRefused = output.some((line) => line.startsWith("retrace: "));
   if (command.startsWith("npx retrace start")) {
-    await serve(command);
-    return;
+    await stop();
+    if (!isRefused) return await serve(command);
   }
   const { code, printed } = await shell(command);
-  const isRefused = output.some((line) => line.startsWith("retrace: "));
   expect(code, `${command}\n${printed}`).toBe(isRefused ? 1 : 0);
-  for (const line of output) expect(printed.split("\n")).toContain(line);
+  for (const line of output) expect(printed.split("\n")).toContainEqual(expect.stringMatching(patternOf(line)));
+}
+
+function patternOf(line: string): RegExp {
+  const parts = line.split("…").map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  return new RegExp(`^${parts.join(".+")}$`);
 }
 
 async function shell(command: string): Promise<{ readonly code: number; readonly printed: string }> {
-  // Without a runtime of the guide's own, no other may be reached by mistake.
-  const env = { ...environment, RETRACE_NATS: served?.ready.nats ?? "nats://127.0.0.1:9" };
-  const child = spawn("sh", ["-c", command], { cwd: project, env, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn("sh", ["-c", command], {
+    cwd: project,
+    env: { ...environment, ...(command.startsWith("npx retrace start") ? ownBroker : { RETRACE_NATS: nats() }) },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
   return { code, printed: `${stdout}${stderr}` };
 }
 
+/** Without a runtime of the guide's own, no other may be reached by mistake. */
+function nats(): string {
+  return served?.ready.nats ?? "nats://127.0.0.1:9";
+}
+
+const ownBroker = { RETRACE_PORT: "0" };
+
 async function serve(command: string): Promise<void> {
-  const env = { ...environment, RETRACE_PORT: "0" };
+  const env = { ...environment, ...ownBroker };
   const stdio: StdioOptions = ["ignore", "pipe", "pipe"];
   npx = spawn("sh", ["-c", command], { cwd: project, env, stdio, detached: true });
   const stderr = text(npx.stderr as Readable);

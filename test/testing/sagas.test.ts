@@ -1,5 +1,6 @@
 /** `openSagas` of `retrace/testing`, as a user's test of a saga calls it. */
-import { defineSaga, Fault, send } from "retrace";
+import { builtInActors, defineSaga, Fault, loadActors, send } from "retrace";
+import type { RetraceDomain } from "retrace/schemas";
 import { openSagas, testClock } from "retrace/testing";
 import { describe, expect, test } from "vitest";
 import { setup } from "xstate";
@@ -94,6 +95,17 @@ describe("driven sagas", () => {
     // What was recorded before a saga was there is nothing to it.
     expect(again.instance("buying", "early")).toBeUndefined();
   });
+});
+
+test("of those that ship, with all that is around them, as they are loaded", async () => {
+  const sagas = await openSagas<RetraceDomain>(await loadActors([builtInActors]));
+  await sagas.send("training-run", "r1", { type: "StartTraining", data: { userId: "ada" } });
+  const modelArtifact = { id: "m" };
+  const finalMetrics = { accuracy: 0.9 };
+  await sagas.send("training-run", "r1", { type: "CompleteTraining", data: { modelArtifact, finalMetrics } });
+  await sagas.settle();
+  expect(sagas.instance("model-promotion", "r1")).toMatchObject({ status: "running" });
+  expect(sagas.history("model", "m").map(({ type }) => type)).toContain("ModelVersioned");
 });
 
 describe("a command to driven sagas", () => {
