@@ -9,7 +9,8 @@ import type { LoadedSaga } from "../sagas/loaded-saga.ts";
 import type { Reaction } from "../sagas/reaction.ts";
 import type { Reactor } from "../sagas/reactor.ts";
 
-const body = z.strictObject({
+/** What each of the three is asked with. */
+export const body = z.strictObject({
   saga: z.string().max(64),
   id,
   /** Who helps, for the saga's history. */

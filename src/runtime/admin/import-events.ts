@@ -12,7 +12,8 @@ import { importedCheckpoint } from "../sagas/reaction.ts";
 const time = z.iso.datetime({ precision: 3 });
 const text = z.string().min(1).max(256);
 
-const recordedEvent = z.strictObject({
+/** An event as it was exported. */
+export const recordedEvent = z.strictObject({
   id: text,
   position: z.int().min(1),
   stream: z.string(),
@@ -37,7 +38,8 @@ type Exported = z.output<typeof recordedEvent>;
 /** Events in one request. */
 export const maxImportedEvents = 1_000;
 
-const body = z.strictObject({
+/** What it is asked with. */
+export const body = z.strictObject({
   /** Where the log must end: the events follow behind it. */
   afterPosition: z.int().min(0),
   events: z.array(recordedEvent).min(1).max(maxImportedEvents),

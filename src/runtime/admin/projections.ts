@@ -7,7 +7,18 @@ import { unknownProjection } from "../queries/projection.ts";
 import { breathe, type Query, query } from "../queries/query.ts";
 
 const name = z.string().min(1).max(64);
-const positions = z.array(position.min(1)).min(1).max(1_000);
+const named = z.strictObject({ name });
+const parked = z.strictObject({ name, positions: z.array(position.min(1)).min(1).max(1_000) });
+
+/** What the verbs are asked with. */
+export const bodies = {
+  rebuild: z.strictObject({ name, hold: z.boolean().default(false) }),
+  "cancel-build": named,
+  switch: named,
+  "drop-standby": named,
+  "retry-parked": parked,
+  "skip-parked": parked,
+};
 
 /** What the verbs work with. */
 export interface ProjectionVerbs {
@@ -29,10 +40,8 @@ export function projectionVerbs({ store, projections }: ProjectionVerbs): Query[
     };
     return query(title, schema, checked, { invalid: "INVALID_COMMAND" });
   };
-  const named = z.strictObject({ name });
-  const parked = z.strictObject({ name, positions });
   return [
-    verb("rebuild", z.strictObject({ name, hold: z.boolean().default(false) }), async ({ name, hold }) => {
+    verb("rebuild", bodies.rebuild, async ({ name, hold }) => {
       const { generation, version } = await projections.beginBuild(name, hold);
       return { name, version, generation, position: 0, of: store.position() };
     }),

@@ -2,10 +2,13 @@
  * The AsyncAPI 3 document: what can be sent to this runtime and what it sends, on which subjects. It stands alone: AsyncAPI
  * reads JSON Schema draft 7, so the schemas are written into it in that draft.
  */
-import { queueGroup } from "../../wire/serve.ts";
+import { sagaCategory } from "../../core/saga-events.ts";
 import { commandSubject, eventStreamName, eventSubject } from "../../wire/subjects.ts";
+import { addRequest, correlationId, messageOf, noParts, type Parts, to } from "./asyncapi-parts.ts";
+import { addBulk, addRequests } from "./asyncapi-requests.ts";
 import type { Contracts } from "./compatibility.ts";
-import { asSchema, isObject, type JsonSchema } from "./json-schema.ts";
+import { draft7 } from "./draft7.ts";
+import type { JsonSchema } from "./json-schema.ts";
 import { commandHeaders, commandReply, errorBody, errorHeaders, eventHeaders } from "./wire-schemas.ts";
 
 /** What the document is made from. */
@@ -17,24 +20,16 @@ export interface AsyncApiSource {
   readonly prefix: string;
 }
 
-type Members = Record<string, unknown>;
-
-/** The parts of the document that commands and events add to. */
-interface Parts {
-  readonly channels: Members;
-  readonly operations: Members;
-  readonly messages: Members;
-  readonly schemas: Members;
-}
-
 /** Writes the document, a value for JSON. The runtime is the application: it receives commands and sends events. */
 export function asyncApi(source: AsyncApiSource): JsonSchema {
-  const parts: Parts = { channels: {}, operations: {}, messages: {}, schemas: {} };
+  const parts = noParts();
   addReplies(parts);
   for (const [category, { commands, events }] of Object.entries(source.contracts)) {
     for (const [type, schema] of Object.entries(commands)) addCommand(parts, { category, type, schema }, source);
     for (const type of Object.keys(events)) addEvent(parts, { category, type }, source);
   }
+  addBulk(parts, source.prefix);
+  addRequests(parts, source.prefix);
   const { channels, operations, messages, schemas } = parts;
   return {
     asyncapi: "3.0.0",
@@ -42,7 +37,7 @@ export function asyncApi(source: AsyncApiSource): JsonSchema {
       title: "Retrace",
       version: "1",
       description:
-        "Commands and events of an event-sourced runtime for AI/ML systems, over NATS. The version is that of its wire protocol.",
+        "Commands, queries and events of an event-sourced runtime for AI/ML systems, over NATS. The version is that of its wire protocol.",
     },
     defaultContentType: "application/json",
     servers: { nats },
@@ -59,15 +54,13 @@ const nats = {
   variables: { host: { default: "127.0.0.1" }, port: { default: "4222" } },
 };
 
-const correlationId = { location: "$message.header#/Retrace-Correlation-Id" };
-
 function addReplies({ channels, messages, schemas }: Parts): void {
   Object.assign(schemas, { commandHeaders, commandReply: draft7(commandReply, "commandReply") });
   Object.assign(schemas, { errorBody, errorHeaders, eventHeaders });
   messages.reply = { name: "reply", summary: "The command was accepted.", payload: to("schemas", "commandReply") };
   messages.error = {
     name: "error",
-    summary: "The command was refused, or failed.",
+    summary: "The request was refused, or failed.",
     headers: to("schemas", "errorHeaders"),
     payload: to("schemas", "errorBody"),
   };
@@ -84,32 +77,26 @@ interface Named {
 }
 
 function addCommand(
-  { channels, operations, messages, schemas }: Parts,
+  parts: Parts,
   { category, type, schema }: Named & { readonly schema: JsonSchema },
   { prefix }: AsyncApiSource,
 ): void {
   const name = `command.${category}.${type}`;
-  schemas[name] = draft7(schema, name);
-  messages[name] = {
-    name: type,
+  parts.schemas[name] = draft7(schema, name);
+  addRequest(parts, {
+    name,
+    address: commandSubject(prefix, { category, id: "{id}", type }),
     title: type,
-    summary: schema.description,
-    headers: to("schemas", "commandHeaders"),
-    correlationId,
-    payload: to("schemas", name),
-  };
-  channels[name] = channel(commandSubject(prefix, { category, id: "{id}", type }), { [type]: to("messages", name) });
-  operations[name] = {
-    action: "receive",
-    channel: { $ref: `#/channels/${name}` },
-    messages: [{ $ref: `#/channels/${name}/messages/${type}` }],
-    tags: [{ name: category }],
-    bindings: { nats: { queue: queueGroup } },
-    reply: {
-      channel: { $ref: "#/channels/replies" },
-      messages: [{ $ref: "#/channels/replies/messages/reply" }, { $ref: "#/channels/replies/messages/error" }],
+    message: {
+      summary: schema.description,
+      headers: to("schemas", "commandHeaders"),
+      correlationId,
+      payload: to("schemas", name),
     },
-  };
+    parameters: { id },
+    reply: "reply",
+    tag: category,
+  });
 }
 
 function addEvent(
@@ -133,14 +120,15 @@ function addEvent(
     };
   }
   const own = versions.map(([version]) => `${type}.v${version}`);
-  channels[name] = channel(
-    eventSubject(prefix, category, "{id}", type),
-    Object.fromEntries(own.map((key) => [key, to("messages", `event.${category}.${key}`)])),
-  );
+  channels[name] = {
+    address: eventSubject(prefix, category, "{id}", type),
+    parameters: { id: category === sagaCategory ? idOfSaga : id },
+    messages: Object.fromEntries(own.map((key) => [key, to("messages", `event.${category}.${key}`)])),
+  };
   operations[name] = {
     action: "send",
     channel: { $ref: `#/channels/${name}` },
-    messages: own.map((key) => ({ $ref: `#/channels/${name}/messages/${key}` })),
+    messages: own.map((key) => messageOf(name, key)),
     description: `On the JetStream stream ${eventStreamName(prefix)}, in the order of the log.`,
     tags: [{ name: category }],
   };
@@ -152,43 +140,4 @@ function headersOf(type: string, version: number): JsonSchema {
 }
 
 const id = { description: "Of the aggregate: 1 to 128 of A-Z a-z 0-9 _ - ~." };
-
-function channel(address: string, messages: Members): JsonSchema {
-  return { address, parameters: { id }, messages };
-}
-
-function to(kind: "messages" | "schemas", name: string): JsonSchema {
-  return { $ref: `#/components/${kind}/${name}` };
-}
-
-/** A schema of draft 2020-12 in draft 7, at its place among the components. Of what zod writes, three keywords differ. */
-function draft7(schema: JsonSchema, name: string): JsonSchema {
-  const { $id: _id, $schema: _draft, ...rest } = schema;
-  return asSchema(inDraft7(rest, `#/components/schemas/${name}`));
-}
-
-function inDraft7(value: unknown, base: string): unknown {
-  if (Array.isArray(value)) return value.map((item) => inDraft7(item, base));
-  if (!isObject(value)) return value;
-  const { prefixItems, items, $defs, ...rest } = value;
-  const schema = {
-    ...rest,
-    ...(prefixItems === undefined ? { items } : { items: prefixItems, additionalItems: items }),
-    definitions: $defs,
-  };
-  return mapValues(schema, (item, keyword) => {
-    if (keyword === "$ref") return String(item).replace(/^#/, base).replace("/$defs/", "/definitions/");
-    if (literals.has(keyword)) return item;
-    // Their keys are names, not keywords.
-    if (maps.has(keyword) && isObject(item)) return mapValues(item, (one) => inDraft7(one, base));
-    return inDraft7(item, base);
-  });
-}
-
-const literals = new Set(["const", "enum", "default", "examples", "required"]);
-const maps = new Set(["properties", "patternProperties", "definitions"]);
-
-function mapValues(record: JsonSchema, map: (value: unknown, key: string) => unknown): JsonSchema {
-  const present = Object.entries(record).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(present.map(([key, value]) => [key, map(value, key)]));
-}
+const idOfSaga = { description: "The name of the saga, a hyphen, and the id of the instance." };

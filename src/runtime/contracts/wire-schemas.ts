@@ -1,5 +1,6 @@
 /** What surrounds the bodies on the wire, as JSON Schema: headers, the reply, the error. PROTOCOL.md is their source. */
 import { z } from "zod";
+import { maxBulkCommands } from "../../wire/bulk-request.ts";
 import type { CommandReply } from "../../wire/replies.ts";
 import type { JsonSchema } from "./json-schema.ts";
 
@@ -8,11 +9,21 @@ const time = { type: "string", format: "date-time" };
 const counted = { type: "string", pattern: "^[1-9][0-9]*$" };
 const traceparent = { type: "string", description: "W3C Trace Context." };
 
+const contentType = {
+  type: "string",
+  enum: ["application/json", "application/msgpack"],
+  default: "application/json",
+  description: "Of the body, and of the reply.",
+};
+
+/** The headers of a request that is no command. */
+export const requestHeaders: JsonSchema = { type: "object", properties: { "Content-Type": contentType } };
+
 /** The headers of a command; all of them may be left out. */
 export const commandHeaders: JsonSchema = {
   type: "object",
   properties: {
-    "Content-Type": { type: "string", enum: ["application/json", "application/msgpack"], default: "application/json" },
+    "Content-Type": contentType,
     "Nats-Msg-Id": {
       ...text,
       description: "The command id: repeated, it returns the first reply and appends nothing.",
@@ -101,3 +112,34 @@ export const errorBody: JsonSchema = {
   },
   required: ["error"],
 };
+
+/** The body of a request with many commands. `headers` are those of each of them. */
+export function bulkBody(headers: JsonSchema): JsonSchema {
+  const command = {
+    type: "object",
+    properties: {
+      category: { type: "string" },
+      id: { type: "string", pattern: "^[A-Za-z0-9_~-]{1,128}$", description: "Of the aggregate." },
+      type: { type: "string", description: "Of the command." },
+      data: { type: "object", default: {}, description: "What the command carries." },
+      headers,
+    },
+    required: ["category", "id", "type"],
+    additionalProperties: false,
+  };
+  return {
+    type: "object",
+    properties: { commands: { type: "array", items: command, minItems: 1, maxItems: maxBulkCommands } },
+    required: ["commands"],
+    additionalProperties: false,
+  };
+}
+
+/** The body of its reply: for each command a reply, or an error. */
+export function bulkReply(accepted: JsonSchema, error: JsonSchema): JsonSchema {
+  return {
+    type: "object",
+    properties: { replies: { type: "array", items: { anyOf: [accepted, error] } } },
+    required: ["replies"],
+  };
+}

@@ -10,7 +10,8 @@ import type { LoadedAggregate } from "../loader.ts";
 import { category, idOfStream, isAddress, limit, notAddress, position, time } from "./fields.ts";
 import { breathe, Page, type Query, query, unknownCategory } from "./query.ts";
 
-const historyBody = z
+/** What `history` is asked with. */
+export const historyBody = z
   .strictObject({ category, id: idOfStream, fromVersion: z.int().min(1).default(1), limit })
   .refine(isAddress, notAddress);
 
@@ -37,7 +38,8 @@ export function historyQuery({ store, aggregates }: HistorySource): Query {
 }
 
 const texts = z.array(z.string().min(1).max(256)).min(1).max(100);
-const eventsBody = z.strictObject({
+/** What `events` is asked with. */
+export const eventsBody = z.strictObject({
   categories: texts.optional(),
   types: texts.optional(),
   correlationId: z.string().min(1).max(256).optional(),

@@ -9,7 +9,12 @@ import { limit, position } from "./fields.ts";
 import { type ProjectionSource, unknownProjection } from "./projection.ts";
 import { breathe, Page, type Query, query } from "./query.ts";
 
-const parkedBody = z.strictObject({ name: z.string().min(1).max(64), afterPosition: position.default(0), limit });
+/** What `projection-parked` is asked with. */
+export const parkedBody = z.strictObject({
+  name: z.string().min(1).max(64),
+  afterPosition: position.default(0),
+  limit,
+});
 
 /** Makes the query `projection-parked`. */
 export function projectionParkedQuery({ store, projections }: ProjectionSource): Query {
@@ -30,7 +35,8 @@ export function projectionParkedQuery({ store, projections }: ProjectionSource):
 const rows = z
   .string()
   .regex(/^[a-z0-9-]{1,64}(@(live|standby|[1-9]\d{0,14}))?$/, "NAME, NAME@standby or NAME@VERSION");
-const diffBody = z.strictObject({ a: rows, b: rows, limit, cursor: z.string().min(1).max(512).optional() });
+/** What `projection-diff` is asked with. */
+export const diffBody = z.strictObject({ a: rows, b: rows, limit, cursor: z.string().min(1).max(512).optional() });
 
 /** Makes the query `projection-diff`. */
 export function projectionDiffQuery({ store, projections }: ProjectionSource): Query {

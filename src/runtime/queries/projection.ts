@@ -26,7 +26,8 @@ const bounds = z
   })
   .refine((given) => Object.values(given).some(isGiven), "give at least one of eq, gt, gte, lt, lte, prefix");
 
-const body = z
+/** What it is asked with. */
+export const body = z
   .strictObject({
     name: z.string().min(1).max(64),
     key: rowKey.optional(),

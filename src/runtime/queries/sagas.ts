@@ -11,7 +11,8 @@ import { workText } from "../sagas/work.ts";
 import { id, limit } from "./fields.ts";
 import { breathe, Page, type Query, query } from "./query.ts";
 
-const body = z.strictObject({
+/** What it is asked with. */
+export const body = z.strictObject({
   /** Of the saga. */
   name: z.string().max(64).optional(),
   /** Of one instance; needs the name. */

@@ -15,7 +15,8 @@ import { readSnapshot } from "../snapshots.ts";
 import { category, idOfStream, isAddress, notAddress, position, time, version } from "./fields.ts";
 import { breathe, type Query, query, unknownCategory } from "./query.ts";
 
-const body = z
+/** What it is asked with. */
+export const body = z
   .strictObject({
     category,
     id: idOfStream,

@@ -7,8 +7,11 @@ import { z } from "zod";
 import { asyncApi } from "../../../src/runtime/contracts/asyncapi.ts";
 import { contractsOf } from "../../../src/runtime/contracts/contracts.ts";
 import type { JsonSchema } from "../../../src/runtime/contracts/json-schema.ts";
+import { queries, verbs } from "../../../src/runtime/contracts/requests.ts";
 import { commandHeaders, eventHeaders } from "../../../src/runtime/contracts/wire-schemas.ts";
+import { takeActors } from "../../../src/runtime/loader.ts";
 import { eventMessage } from "../../../src/wire/cloud-event.ts";
+import { buying, order, stock } from "../../sagas/shop.ts";
 import { actorsWith } from "./actors.ts";
 
 const errorSeverity = 0;
@@ -21,7 +24,7 @@ async function parse(document: JsonSchema): Promise<AsyncAPIDocumentInterface> {
   return parsed.document as AsyncAPIDocumentInterface;
 }
 
-test("of the actors that ship: every command with its reply, every event with its versions", async () => {
+test("of the actors that ship: every command with its reply, every event with its versions, every other request", async () => {
   const contracts = contractsOf(await loadActors([builtInActors]));
   const versionsOf = (category: string, type: string) => {
     const { version, schema } = contracts[category]?.events[type] as { version: number; schema: JsonSchema };
@@ -39,6 +42,8 @@ test("of the actors that ship: every command with its reply, every event with it
     ...Object.keys(commands).map((type) => `ml.cmd.${category}.{id}.${type}`),
     ...Object.keys(events).map((type) => `ml.evt.${category}.{id}.${type}`),
   ]);
+  expected.push(...Object.keys(queries).map((name) => `ml.qry.${name}`), "ml.bulk");
+  expected.push(...Object.keys(verbs).map((name) => `ml.adm.${name}`));
   expect(addresses.sort()).toEqual([null, ...expected].sort());
   expect(document.servers().all()[0]?.protocol()).toBe("nats");
   expect(operation?.action()).toBe("receive");
@@ -59,6 +64,60 @@ test("of the actors that ship: every command with its reply, every event with it
       .map((message) => message.title()),
   ).toEqual(["ModelDeployed v1"]);
   expect(sent?.messages().all()[0]?.correlationId()?.location()).toBe("$message.header#/Retrace-Correlation-Id");
+});
+
+test("queries, verbs and many commands at once are operations with a body and a reply of their own", async () => {
+  const document = await parse(asyncApi({ contracts: {}, versionsOf: () => new Map(), prefix: "retrace" }));
+  const operations = ["query.state", "query.projection-diff", "admin.retry", "bulk"].map((name) => {
+    const operation = document.operations().get(name);
+    const [message] = operation?.messages().all() ?? [];
+    const [reply, error] = operation?.reply()?.messages().all() ?? [];
+    return {
+      action: operation?.action(),
+      request: Object.keys(message?.payload()?.properties() ?? {}),
+      reply: Object.keys(reply?.payload()?.properties() ?? {}),
+      error: error?.name(),
+    };
+  });
+
+  expect(operations).toEqual([
+    {
+      action: "receive",
+      request: ["category", "id", "atVersion", "atPosition", "atRecorded", "atOccurred"],
+      reply: ["stream", "version", "position", "recordedAt", "state"],
+      error: "error",
+    },
+    {
+      action: "receive",
+      request: ["a", "b", "limit", "cursor"],
+      reply: ["a", "b", "compared", "differences", "next"],
+      error: "error",
+    },
+    {
+      action: "receive",
+      request: ["saga", "id", "by", "reason"],
+      reply: ["saga", "id", "status", "state", "version"],
+      error: "error",
+    },
+    { action: "receive", request: ["commands"], reply: ["replies"], error: "error" },
+  ]);
+});
+
+test("the events of all sagas are messages, too", async () => {
+  const contracts = contractsOf(takeActors([order, stock, buying]));
+  const versionsOf = (category: string, type: string) => {
+    return new Map([[1, contracts[category]?.events[type]?.schema as JsonSchema]]);
+  };
+  const document = await parse(asyncApi({ contracts, versionsOf, prefix: "retrace" }));
+  const stuck = document.operations().get("event.saga.SagaStuck");
+
+  expect(stuck?.channels().all()[0]?.address()).toBe("retrace.evt.saga.{id}.SagaStuck");
+  expect(Object.keys(stuck?.messages().all()[0]?.payload()?.properties() ?? {})).toEqual([
+    "reason",
+    "message",
+    "at",
+    "state",
+  ]);
 });
 
 test("the parser would say what is wrong", async () => {

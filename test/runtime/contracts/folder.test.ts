@@ -167,9 +167,9 @@ describe("reading", () => {
 });
 
 test("a command that a schema takes is taken by its contract", async () => {
-  const { aggregates } = await loadActors([builtInActors]);
-  const contracts = contractsOf({ aggregates });
-  for (const [category, { aggregate }] of aggregates) {
+  const loaded = await loadActors([builtInActors]);
+  const contracts = contractsOf(loaded);
+  for (const [category, { aggregate }] of loaded.aggregates) {
     for (const [type, schema] of Object.entries(aggregate.schemas.commands)) {
       const contract = z.fromJSONSchema(contracts[category]?.commands[type] as Parameters<typeof z.fromJSONSchema>[0]);
       const takes = fc.property(arbitraryData(schema), (data) => {
