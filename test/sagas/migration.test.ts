@@ -261,3 +261,43 @@ describe("a chart that does something else, with migrate", () => {
     assertAllEnded(place.store);
   });
 });
+
+describe("two processes on one store, of which one has a changed chart", () => {
+  test("what the older one has begun is migrated when the newer one goes on with it", async () => {
+    const place = new Place();
+    const older = await place.start(waiting());
+    const newer = await place.start(waiting({ version: 2, name: "pending", migrate: toPending }));
+    await older.send("order", "o", "Place", { stock: "s" });
+    await older.settle();
+    await newer.send("order", "o", "Ship");
+    await newer.settle();
+    expect(place.types("o")).toEqual(["SagaStarted", "SagaAdvanced", "SagaMigrated", "SagaAdvanced", "SagaEnded"]);
+    assertAllEnded(place.store);
+  });
+
+  test("what the newer one has begun is left alone by the older one, which waits", async () => {
+    const place = new Place();
+    const older = await place.start(waiting());
+    const newer = await place.start(waiting({ version: 2, name: "pending", migrate: toPending }));
+    await newer.send("order", "o", "Place", { stock: "s" });
+    await newer.settle();
+    const before = [...place.store.scan("sagas", {})];
+    await older.send("order", "o", "Ship");
+    await expect(older.settle()).rejects.toThrow(/saga-waiting-o .* version 2/);
+    await expect(older.pass(100_000)).rejects.toThrow(/saga-waiting-o .* version 2/);
+    expect([...place.store.scan("sagas", {})]).toEqual(before);
+    await newer.settle();
+    assertAllEnded(place.store);
+  });
+
+  test("both take turns when the charts do the same", async () => {
+    const place = new Place();
+    const [one, other] = [await place.start(waiting()), await place.start(waiting({ edition: 1 }))];
+    await one.send("order", "o", "Place", { stock: "s" });
+    await one.settle();
+    await other.send("order", "o", "Ship");
+    await other.settle();
+    expect(place.types("o")).toEqual(["SagaStarted", "SagaAdvanced", "SagaAdvanced", "SagaEnded"]);
+    assertAllEnded(place.store);
+  });
+});

@@ -4,10 +4,9 @@ import { Fault, StartRefused } from "../../core/fault.ts";
 import { readEvent } from "../../core/history.ts";
 import type { RecordedEvent } from "../../core/message.ts";
 import { sagaStream } from "../../core/saga-events.ts";
-import { type FoldedInstance, foldSaga, migrated, type SagaSource } from "../../core/saga-history.ts";
-import { packState } from "../../core/saga-state.ts";
 import type { LoadedAggregate } from "../loader.ts";
-import { type Instance, type InstanceRow, instanceOf, readRow, storedContext } from "./instance.ts";
+import { carryOver } from "./carry-over.ts";
+import type { InstanceRow } from "./instance.ts";
 import type { LoadedSaga } from "./loaded-saga.ts";
 import { Reaction } from "./reaction.ts";
 import { reactCheckpoint } from "./reactor.ts";
@@ -79,34 +78,8 @@ function refuseOn(problems: readonly string[]): void {
 /** As they are now: another process may have gone on with them. */
 function bringOver(tx: Transaction, keys: readonly InstanceKey[], tools: SagaTools): void {
   const reaction = new Reaction(tx, tools, new Map());
-  for (const { name, id } of keys) {
-    const loaded = tools.sagas.get(name) as LoadedSaga;
-    const row = readRow(tx, name, id);
-    if (row === undefined || row.chart === loaded.fingerprint) continue;
-    const carried = carryOver(loaded, id, row, tools);
-    if (carried.outcome === "refused") refuseOn([`${sagaStream(name, id)}: ${carried.message}`]);
-    else take(reaction, instanceOf(loaded, id, { ...row, state: null }), carried);
-  }
+  for (const { name, id } of keys) reaction.find(tools.sagas.get(name) as LoadedSaga, id);
   reaction.finish();
-}
-
-function take(reaction: Reaction, instance: Instance, carried: Exclude<CarriedOver, Refused>): void {
-  const { steps } = reaction;
-  reaction.adopt(instance);
-  instance.state = carried.instance?.state;
-  if (carried.outcome === "same") return;
-  const { state, timers } = carried.instance;
-  instance.timers = timers;
-  steps.append(instance, "SagaMigrated", {
-    fromVersion: carried.from.version,
-    toVersion: instance.loaded.saga.version,
-    from: carried.from.value,
-    to: state.value,
-    context: state.context,
-    contextBytes: Buffer.from(packState(state.context)).toString("base64"),
-    timers: Array.from(timers, ([id, { dueMs, event }]) => ({ id, dueAt: new Date(dueMs).toISOString(), event })),
-  });
-  steps.run(instance);
 }
 
 interface InstanceKey {
@@ -129,53 +102,4 @@ export function* instancesOfOldCharts(
     const loaded = sagas.get(name);
     if (loaded !== undefined && row.chart !== loaded.fingerprint) yield { name, id, row };
   }
-}
-
-/** What becomes of an instance under a changed chart. */
-export type CarriedOver =
-  | { readonly outcome: "same"; readonly instance: FoldedInstance | undefined }
-  | {
-      readonly outcome: "migrated";
-      readonly instance: FoldedInstance;
-      readonly from: { readonly version: number; readonly value: unknown };
-    }
-  | Refused;
-
-interface Refused {
-  readonly outcome: "refused";
-  readonly message: string;
-}
-
-/** Pure but for reading the log. */
-export function carryOver(loaded: LoadedSaga, id: string, row: InstanceRow, tools: CarryTools): CarriedOver {
-  const { saga } = loaded;
-  const stream = sagaStream(saga.name, id);
-  const folded = foldSaga(saga, tools.store.readStream(stream), sagaSource(loaded, tools));
-  if (folded.outcome === "folded") return { outcome: "same", instance: folded.instance };
-  const { version: at, type, message } = folded;
-  if (saga.migrate === undefined) return { outcome: "refused", message: `${type} at version ${at}: ${message}` };
-  const { settings } = tools.policies.current(saga);
-  const info = { now: tools.clock.now(), settings };
-  const { timers } = instanceOf(loaded, id, { ...row, state: null });
-  try {
-    const target = saga.migrate({ id, version: row.sagaVersion, value: row.value, context: storedContext(row) });
-    const instance = migrated(saga, timers, { ...target, version: row.version + 1 }, info);
-    return { outcome: "migrated", instance, from: { version: row.sagaVersion, value: row.value } };
-  } catch (error) {
-    return { outcome: "refused", message: `migrate failed: ${(error as Error).message}` };
-  }
-}
-
-/** What carrying over needs to read. */
-export type CarryTools = Pick<SagaTools, "store" | "policies" | "latest" | "clock">;
-
-/** Where a fold of a saga's stream finds the events and the settings that it names. */
-export function sagaSource(loaded: LoadedSaga, tools: CarryTools): SagaSource {
-  return {
-    eventAt: (position) => {
-      for (const event of tools.store.readAll({ afterPosition: position - 1, limit: 1 })) return tools.latest(event);
-      throw new Error(`the log has no position ${position}`);
-    },
-    settingsAt: (version) => tools.policies.at(loaded.saga, version),
-  };
 }

@@ -8,7 +8,8 @@ import type { RecordedEvent } from "../../core/message.ts";
 import { SagaFault } from "../../core/saga-chart.ts";
 import { type SagaEvents, sagaStream } from "../../core/saga-events.ts";
 import { isStreamId } from "../../core/stream.ts";
-import { type Instance, instanceOf, newInstance, readRow, writeInstance } from "./instance.ts";
+import { carriedInstance } from "./carry-over.ts";
+import { type Instance, newInstance, readRow, writeInstance } from "./instance.ts";
 import type { LoadedSaga } from "./loaded-saga.ts";
 import { asSagaFault, type SetAside, Steps } from "./steps.ts";
 import { type SagaTools, TooFarAway } from "./tools.ts";
@@ -63,11 +64,6 @@ export class Reaction {
     instance.timers = new Map([...instance.timers].filter(([one]) => one !== timer));
     instance.queue.add({ kind: "timer", id: timer, dueMs, event: pending.event });
     this.steps.run(instance);
-  }
-
-  /** Takes an instance in that was made elsewhere, to write it at the end. */
-  adopt(instance: Instance): void {
-    this.#instances.set(instance.stream, instance);
   }
 
   /** The instance under way, where there is one. */
@@ -168,7 +164,7 @@ export class Reaction {
     const { correlationId, traceparent } = metadata;
     const start = { correlationId, ...(traceparent !== undefined && { traceparent }), startedAt: this.#now };
     const instance = newInstance(loaded, id, start);
-    this.adopt(instance);
+    this.#instances.set(instance.stream, instance);
     return instance;
   }
 
@@ -178,9 +174,12 @@ export class Reaction {
     if (known !== undefined) return known.isEnded ? undefined : known;
     const row = readRow(this.#tx, loaded.saga.name, id);
     if (row === undefined) return undefined;
-    const instance = instanceOf(loaded, id, row);
-    this.adopt(instance);
-    return instance;
+    const { instance, migration } = carriedInstance(loaded, id, row, this.#tools);
+    this.#instances.set(stream, instance);
+    if (migration === undefined) return instance;
+    this.steps.append(instance, "SagaMigrated", migration);
+    this.steps.run(instance);
+    return instance.isEnded ? undefined : instance;
   }
 }
 
