@@ -55,6 +55,25 @@ test("a store that cannot be read while a command is decided leaves nothing stuc
   expect(types(sagas, "saga-buying-o")).toEqual(["SagaStarted", "SagaAdvanced", "SagaAdvanced"]);
 });
 
+test("a projection that cannot be read while an event is correlated leaves nothing stuck", async () => {
+  const { machine, correlate, settings } = buying;
+  const asking = defineSaga({
+    ...{ name: "asking", settings, startedBy: ["Placed"], machine },
+    correlate: { ...correlate, Placed: (_event, { read }) => read("orders", "o") as string },
+  });
+  let fails = true;
+  const rows = () => {
+    if (fails) throw new Fault("STORE_UNAVAILABLE", "a page is missing");
+    return [{ key: "o", value: "found" }];
+  };
+  const sagas = await openSagas([order, stock, asking], { rows });
+  await sagas.send("order", "o", "Place", { stock: "s" });
+  await expect(sagas.settle()).rejects.toThrow("a page is missing");
+  fails = false;
+  await sagas.settle();
+  expect(types(sagas, "saga-asking-found")[0]).toBe("SagaStarted");
+});
+
 describe("values that cannot be stored", () => {
   const machine = setup({
     types: { context: {} as { odd: unknown }, events: {} as SagaEventOf<typeof orderSchemas, "Placed"> },

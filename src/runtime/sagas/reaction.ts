@@ -12,7 +12,7 @@ import { carriedInstance } from "./carry-over.ts";
 import { type Instance, newInstance, readRow, writeInstance } from "./instance.ts";
 import type { LoadedSaga } from "./loaded-saga.ts";
 import { asSagaFault, type SetAside, Steps } from "./steps.ts";
-import { type SagaTools, TooFarAway } from "./tools.ts";
+import type { SagaTools } from "./tools.ts";
 
 /** Up to this position the log was imported: what sagas did about it is a part of it, and not done again. */
 export const importedCheckpoint = ["imported"];
@@ -118,7 +118,7 @@ export class Reaction {
     try {
       return this.#correlated(loaded, stored);
     } catch (error) {
-      if (error instanceof Fault && error.isRetryable) throw error;
+      if (isUnavailable(error)) throw error;
       const instance = this.#begin(loaded, `${uncorrelated}${stored.position}`, stored);
       instance.queue.add({ kind: "event", position: stored.position });
       this.steps.stop(instance, asSagaFault(error, "CORRELATE_FAILED"));
@@ -137,14 +137,16 @@ export class Reaction {
   }
 
   #correlateAgain(instance: Instance, stored: RecordedEvent): void {
+    let ids: readonly string[];
     try {
-      const ids = this.#correlated(instance.loaded, stored);
-      this.steps.end(instance, { how: "done" });
-      for (const id of ids) this.#give(instance.loaded, id, stored);
+      ids = this.#correlated(instance.loaded, stored);
     } catch (error) {
-      if (error instanceof TooFarAway) throw error;
+      if (isUnavailable(error)) throw error;
       this.steps.stop(instance, asSagaFault(error, "CORRELATE_FAILED"));
+      return;
     }
+    this.steps.end(instance, { how: "done" });
+    for (const id of ids) this.#give(instance.loaded, id, stored);
   }
 
   #give(loaded: LoadedSaga, id: string, stored: RecordedEvent): void {
@@ -181,6 +183,11 @@ export class Reaction {
     this.steps.run(instance);
     return instance.isEnded ? undefined : instance;
   }
+}
+
+/** Whether it may be otherwise in a moment. */
+function isUnavailable(error: unknown): boolean {
+  return error instanceof Fault && error.isRetryable;
 }
 
 /** Instances of one saga. */
