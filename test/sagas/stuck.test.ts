@@ -126,6 +126,32 @@ describe("timers that fell due while a saga was stuck", () => {
   });
 });
 
+test("an event of which nobody could say whom it concerns is seen, and tried again when somebody helps", async () => {
+  const { machine, settings } = restless();
+  const asking = defineSaga({
+    ...{ name: "asking", settings, startedBy: ["Placed"], machine },
+    correlate: {
+      ...byOrder,
+      Placed: (event) => {
+        if (isBroken) throw new Error("a bug in correlate");
+        return [streamId(event), "all"];
+      },
+    },
+  });
+  const sagas = await openSagas([order, stock, asking]);
+  await sagas.send("order", "o", "Place", { stock: "s" });
+  await sagas.settle();
+  expect(sagas.story("asking", "~1")).toMatchObject([{ type: "SagaStuck", data: { reason: "CORRELATE_FAILED" } }]);
+  await help(sagas, "asking", "~1", "retried");
+  expect(sagas.story("asking", "~1").map(({ type }) => type)).toEqual(["SagaStuck", "SagaResumed", "SagaStuck"]);
+  isBroken = false;
+  await help(sagas, "asking", "~1", "retried");
+  expect(sagas.story("asking", "~1").at(-1)?.type).toBe("SagaEnded");
+  expect(steps(sagas, "asking", "o").at(-1)).toEqual(["SagaAdvanced", "waiting"]);
+  expect(steps(sagas, "asking", "all").at(-1)).toEqual(["SagaAdvanced", "waiting"]);
+  expect(Array.from(sagas.store.scan("sagas", {}), ({ key }) => key[1])).toEqual(["all", "o"]);
+});
+
 describe("refused commands", () => {
   /** Sends two commands that are both refused, and knows what to do about one refusal. */
   const machine = setup({
