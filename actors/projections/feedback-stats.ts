@@ -11,7 +11,7 @@ import type { model } from "../../schemas/model.ts";
 import { idOf } from "../stream-id.ts";
 import { type Contribution, type DeploymentChange, ofInference, ofSignal } from "./feedback-stats/contribution.ts";
 import { counted, emptyWindow, type Sign, type WindowRow } from "./feedback-stats/window-row.ts";
-import { windowAt, windowKey, windowSizes } from "./feedback-stats/windows.ts";
+import { startOf, windowKey, windowSizes } from "./feedback-stats/windows.ts";
 
 type Model<Type extends keyof (typeof model)["events"]> = RecordedEvent<Type, EventData<typeof model, Type>>;
 
@@ -47,7 +47,7 @@ function count(rows: Rows<WindowRow>, one: Contribution | undefined, sign: Sign 
   if (one === undefined) return;
   const { modelId, modelVersion, at, tags } = one;
   for (const size of windowSizes) {
-    const { start } = windowAt(size, at);
+    const start = startOf(size, at);
     for (const tag of [undefined, ...tags]) {
       const of = { modelId, modelVersion, size, start, tag };
       const key = windowKey(of);

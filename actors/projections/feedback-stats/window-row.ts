@@ -2,7 +2,7 @@
 import { type ExactSum, nearest, plus } from "../../exact-sum.ts";
 import { fieldIn } from "../../given-fields.ts";
 import type { Contribution, DeploymentChange } from "./contribution.ts";
-import { type WindowOf, type WindowSize, windowAt } from "./windows.ts";
+import { endOf, type WindowOf, type WindowSize } from "./windows.ts";
 
 /** How many of how many. */
 export interface Rate {
@@ -59,7 +59,7 @@ export function emptyWindow({ modelId, modelVersion, size, start, tag }: WindowO
     ...(tag !== undefined && { tag }),
     window: size,
     start,
-    end: windowAt(size, start).end,
+    end: endOf(size, start),
     counts: {},
     rating: noMean,
     ratingShare: noMean,
@@ -117,8 +117,10 @@ function isEmpty({
 }
 
 function withCount(counts: WindowRow["counts"], type: string, sign: Sign): WindowRow["counts"] {
-  const { [type]: before = 0, ...others } = counts;
-  return before + sign === 0 ? others : { ...others, [type]: before + sign };
+  const count = (fieldIn(counts, type) ?? 0) + sign;
+  if (count !== 0) return { ...counts, [type]: count };
+  const { [type]: _, ...others } = counts;
+  return others;
 }
 
 function withNumber({ count, sum }: Mean, value: number, sign: Sign): Mean {

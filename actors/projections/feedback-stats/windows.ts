@@ -11,11 +11,17 @@ export type WindowSize = keyof typeof sizesMs;
 /** All of them, the shortest first. */
 export const windowSizes = Object.keys(sizesMs) as readonly WindowSize[];
 
-/** Where the window begins that a time lies in, and where the next one does. ISO 8601. */
-export function windowAt(size: WindowSize, at: string): { readonly start: string; readonly end: string } {
-  const ms = sizesMs[size];
-  const start = Math.floor(Date.parse(at) / ms) * ms;
-  return { start: new Date(start).toISOString(), end: new Date(start + ms).toISOString() };
+/** Where the window begins that a time lies in. Both are ISO 8601 in UTC, as all times of events are. */
+export function startOf(size: WindowSize, at: string): string {
+  if (size === "1d") return `${at.slice(0, 10)}T00:00:00.000Z`;
+  if (size === "1h") return `${at.slice(0, 13)}:00:00.000Z`;
+  const minute = Number(at.slice(14, 16));
+  return `${at.slice(0, 14)}${String(minute - (minute % 5)).padStart(2, "0")}:00.000Z`;
+}
+
+/** Where the window ends that begins there, and the next one begins. */
+export function endOf(size: WindowSize, start: string): string {
+  return new Date(Date.parse(start) + sizesMs[size]).toISOString();
 }
 
 /** What a window is of. Signals of which no version is known have windows of their own. */

@@ -4,7 +4,7 @@ import { fieldIn } from "../../given-fields.ts";
 import { instanceId } from "../../instance-id.ts";
 import { type Contribution, ofInference, ofSignal, type Told } from "../../projections/feedback-stats/contribution.ts";
 import type { Rate, WindowRow } from "../../projections/feedback-stats/window-row.ts";
-import { type WindowSize, windowAt, windowKey } from "../../projections/feedback-stats/windows.ts";
+import { startOf, type WindowSize, windowKey } from "../../projections/feedback-stats/windows.ts";
 import type { Settings } from "./settings.ts";
 
 /** What is measured. */
@@ -56,7 +56,7 @@ export function alarmsOf(event: Told, settings: Settings): Alarm[] {
   const tags = [undefined, ...(settings.perTag ? told.tags : [])];
   return metricsOf(told).flatMap((metric) =>
     watchedBy(settings, modelId, metric).windows.flatMap((window) => {
-      const { start } = windowAt(window, at);
+      const start = startOf(window, at);
       return tags.flatMap((tag) =>
         (["roll-back", "adjust-traffic"] as const).map((remedy) => ({
           id: alarmId([modelId, modelVersion, metric, remedy, window], start, tag),
