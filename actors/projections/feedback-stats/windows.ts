@@ -1,5 +1,5 @@
 /** Windows of time, and the keys of their rows: `modelId/version/window/start`, and `/tag` for what one tag has of it. */
-import { digestOf } from "../../digest.ts";
+import { segment } from "../../key-segment.ts";
 
 const minuteMs = 60_000;
 
@@ -37,13 +37,4 @@ export interface WindowOf {
 export function windowKey({ modelId, modelVersion = "", size, start, tag }: WindowOf): string {
   const key = `${segment(modelId)}/${segment(modelVersion)}/${size}/${start}`;
   return tag === undefined ? key : `${key}/${segment(tag)}`;
-}
-
-/** Keys are at most 512 characters, and have three names. */
-const maxSegment = 130;
-
-function segment(name: string): string {
-  const escaped = name.replace(/[%/]/g, (character) => (character === "/" ? "%2F" : "%25"));
-  if (escaped.length <= maxSegment) return escaped;
-  return `${escaped.slice(0, maxSegment - 30)}%${digestOf(name)}`;
 }
