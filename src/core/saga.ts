@@ -94,6 +94,8 @@ export interface Question {
   readonly projection: string;
   readonly keys?: readonly string[];
   readonly prefix?: string;
+  /** With a prefix: the rows behind this key, for those who ask page by page. */
+  readonly after?: string;
   /** Of rows, with a prefix. Default: 100. */
   readonly limit?: number;
 }

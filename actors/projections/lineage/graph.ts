@@ -41,6 +41,8 @@ export interface Step {
 }
 
 const maxName = 200;
+/** Of one that is longer. */
+const maxKept = maxName - 20;
 
 /**
  * The name of a node: `<category>-<id>[@version]`. Without control characters, so that a tab parts two of them; a long one
@@ -50,7 +52,12 @@ export function nameOf({ category, id, version }: Thing): string {
   const whole = version === undefined ? `${category}-${id}` : `${category}-${id}@${version}`;
   const plain = whole.replaceAll(/\p{Cc}|\p{Surrogate}/gu, "\ufffd");
   const isKept = plain === whole && plain.length <= maxName;
-  return isKept ? plain : `${plain.slice(0, maxName - 20)}~${digest(whole).toString(16)}`;
+  return isKept ? plain : `${plain.slice(0, maxKept)}~${digest(whole).toString(16)}`;
+}
+
+/** Whether a name may have been cut, so that it does not say any more what it names. */
+export function mayBeCut(name: string): boolean {
+  return /~[0-9a-f]+$/.test(name) && (name.length > maxKept || name.includes("\ufffd"));
 }
 
 /** A version of a model in an environment. */

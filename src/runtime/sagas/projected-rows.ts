@@ -8,11 +8,12 @@ const defaultLimit = 100;
 
 /** Reads rows for sagas. A projection that is not there, or has no rows yet, is a fault: the saga waits for help. */
 export function rowsOf(projections: Projections): ReadRows {
-  return (tx, { projection, keys, prefix = "", limit = defaultLimit }) => {
+  return (tx, { projection, keys, prefix = "", after, limit = defaultLimit }) => {
     if (!projections.names.includes(projection)) {
       throw new Fault("NOT_FOUND", `there is no projection ${projection}`, { known: projections.names });
     }
-    const queries = keys === undefined ? [{ prefix, limit }] : keys.map((key) => ({ key }));
+    const page = { prefix, limit, ...(after !== undefined && { after }) };
+    const queries = keys === undefined ? [page] : keys.map((key) => ({ key }));
     return queries.flatMap((query) => {
       const found = projections.read(tx, projection, query);
       if (found !== undefined) return found.rows;

@@ -1,5 +1,6 @@
 /** From a completed run to a version that serves, and back. */
 import { describe, expect, test } from "vitest";
+import modelCatalog from "../../../actors/projections/model-catalog.ts";
 import { openPromotions } from "./promotion-setting.ts";
 
 const model = "model-m";
@@ -241,6 +242,21 @@ describe("the evaluation gate", () => {
     const sagas = await openPromotions({ gate }, { rows });
     await sagas.complete("r1", { finalMetrics: { loss: 0.5 } });
     expect(sagas.last("review-promotion~r1", "HumanReviewRequested").reason).toContain(finding);
+  });
+
+  test("finds that version in the model catalog", async () => {
+    const gate = [{ metric: "accuracy", betterThanAlias: "champion" }];
+    const sagas = await openPromotions({ gate }, { projections: [modelCatalog] });
+    await sagas.complete("r1", { finalMetrics: { accuracy: 0.8 } });
+    await sagas.vote("r1", "approve");
+    expect(sagas.last(model, "ModelVersionApproved").reason).toContain("champion points to no version");
+    await sagas.complete("r2", { finalMetrics: { accuracy: 0.7 } });
+    expect(sagas.end("r2").output.reason).toBe(
+      "the evaluation gate: accuracy 0.7 is not better than 0.8 of champion, version r1",
+    );
+    await sagas.complete("r3", { finalMetrics: { accuracy: 0.9 } });
+    await sagas.vote("r3", "approve");
+    expect(sagas.last(model, "AliasMoved")).toMatchObject({ fromVersion: "r1", toVersion: "r3" });
   });
 
   test("knows when less is better", async () => {

@@ -1,5 +1,5 @@
 /** Promotions over a store with a clock of their own: what people and programs do, as one call each. */
-import type { EventStore } from "retrace";
+import type { EventStore, Projection } from "retrace";
 import { expect } from "vitest";
 import model from "../../../actors/aggregates/model.ts";
 import policy from "../../../actors/aggregates/policy.ts";
@@ -35,9 +35,10 @@ export interface PromotionSetting extends SagaSetting {
 
 export async function openPromotions(
   settings: Readonly<Record<string, unknown>> = {},
-  given: SagaSettings = {},
+  given: SagaSettings & { readonly projections?: readonly Projection[] } = {},
 ): Promise<PromotionSetting> {
-  const sagas = await openSagas([model, policy, review, trainingRun, modelPromotion], given);
+  const { projections = [], ...others } = given;
+  const sagas = await openSagas([model, policy, review, trainingRun, modelPromotion, ...projections], others);
   const act: PromotionSetting["act"] = async (category, id, type, data = {}) => {
     const outcome = await sagas.send(category, id, type, data);
     expect(outcome, `${type} to ${category}-${id}`).not.toBeInstanceOf(Error);
