@@ -41,6 +41,7 @@ export const sagaEventSchemas: { readonly [Type in SagaEventType]: z.ZodType<Sag
       projection: name,
       keys: z.array(z.string()).optional(),
       prefix: z.string().optional(),
+      after: z.string().optional(),
       limit: z.number().optional(),
     }),
     position: count,
