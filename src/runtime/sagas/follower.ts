@@ -15,6 +15,11 @@ export interface FollowerOptions {
 
 const minBackoffMs = 50;
 const maxBackoffMs = 2_000;
+/**
+ * Where only projections want the events, the next ones are this much later at most: a commit for each command would
+ * cost the commands as much as their own.
+ */
+const lingerMs = 10;
 /** Events that concern nobody move the checkpoint only when there is time for it. */
 const saveAfterMs = 50;
 /** A clock that is set forward is noticed within this time. */
@@ -50,16 +55,15 @@ export class Follower {
         reactor.reload();
         await this.exclusive(() => this.#fireDue());
         if (!this.#isOpen) return;
-        this.#subscription = store.subscribeAll(
-          (events) =>
-            this.exclusive(async () => {
-              await reactor.react(events);
-              backoffMs = minBackoffMs;
-              this.#sleep();
-              this.#saveSoon();
-            }),
-          reactor.position,
-        );
+        this.#subscription = store.subscribeAll(async (events) => {
+          await this.exclusive(async () => {
+            await reactor.react(events);
+            backoffMs = minBackoffMs;
+            this.#sleep();
+            this.#saveSoon();
+          });
+          if (!reactor.concernsSagas(events)) await delay(lingerMs, undefined, { ref: false });
+        }, reactor.position);
         await this.#subscription.done;
       } catch (error) {
         if (!this.#isOpen) return;

@@ -52,6 +52,11 @@ export class Reactor {
     return this.#position;
   }
 
+  /** Whether some saga listens to one of them. */
+  concernsSagas(events: readonly RecordedEvent[]): boolean {
+    return events.some(({ type }) => this.#options.listeners.has(type));
+  }
+
   /** Begins again where the store says, after another process may have gone on. */
   reload(): void {
     this.#saved = reactPosition(this.#options.store) ?? 0;
@@ -93,12 +98,20 @@ export class Reactor {
       // Somebody else has been here: another process, or this one before a command's stream was brought near.
       if (saved > from) return saved;
       let position = from + idle;
+      let unprojected: RecordedEvent[] = [];
+      const project = (): void => {
+        if (unprojected.length > 0) this.#options.project(tx, unprojected);
+        unprojected = [];
+      };
       for (const event of events.slice(idle)) {
         if (reaction.steps.appended >= maxAppended) break;
-        if (this.#options.projected.has(event.type)) this.#options.project(tx, [event]);
+        if (this.#options.projected.has(event.type)) unprojected.push(event);
+        // Rows are as of the event that a saga reacts to; as long as none does, many events change a row once.
+        if (this.#options.listeners.has(event.type)) project();
         reaction.take(event);
         position = event.position;
       }
+      project();
       tx.put("checkpoints", reactCheckpoint, position);
       return position;
     });
