@@ -1,5 +1,4 @@
 /** Crossings of thresholds: what may cross in the windows that an event lies in, and whether it has. */
-
 import { fieldIn } from "../../given-fields.ts";
 import { instanceId } from "../../instance-id.ts";
 import { type Contribution, ofInference, ofSignal, type Told } from "../../projections/feedback-stats/contribution.ts";
