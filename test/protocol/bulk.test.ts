@@ -37,7 +37,7 @@ test("answers each command as if it had come alone, in order", async () => {
       { step: 2 },
       { "Retrace-Occurred-At": "2026-01-31T12:00:00Z", "Retrace-Expected-Version": "1" },
     ),
-    send("CompleteTraining"),
+    send("CancelTraining"),
     { category: "training-run", type: "StartTraining" },
     { category: "nothing", id, type: "StartTraining" },
     "nonsense",
@@ -55,7 +55,7 @@ test("answers each command as if it had come alone, in order", async () => {
     "INVALID_COMMAND",
   ]);
   const { events } = await edge.query("history", { category: "training-run", id });
-  expect(events.map(({ type }) => type)).toEqual(["TrainingStarted", "TrainingProgress", "TrainingCompleted"]);
+  expect(events.map(({ type }) => type)).toEqual(["TrainingStarted", "TrainingProgress", "TrainingCancelled"]);
   expect(events[0]?.metadata).toMatchObject({ commandId: "s", actor: { id: "ada", verified: false } });
   expect(events[1]?.occurredAt).toBe("2026-01-31T12:00:00.000Z");
 });

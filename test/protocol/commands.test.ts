@@ -63,7 +63,7 @@ describe("the reply", () => {
   test("names the state a final event leads to", async () => {
     const run = await startedRun();
 
-    expect((await edge.command(`${run}.CompleteTraining`)).state).toEqual({ value: "completed", status: "done" });
+    expect((await edge.command(`${run}.CancelTraining`)).state).toEqual({ value: "cancelled", status: "done" });
   });
 
   test("has no events, and the head of the stream, when there was nothing to do", async () => {
@@ -113,7 +113,7 @@ describe("a command id", () => {
     const headers = { "Nats-Msg-Id": "step-1" };
     const first = await edge.command(`${run}.RecordProgress`, progress, headers);
     await edge.command(`${run}.RecordProgress`, { step: 2 });
-    await edge.command(`${run}.CompleteTraining`);
+    await edge.command(`${run}.CancelTraining`);
     const before = await edge.position();
     const again = await edge.command(`${run}.RecordProgress`, progress, headers);
 
