@@ -7,6 +7,7 @@
 import { defineProjection, type Rows } from "retrace";
 import type { review } from "../../schemas/review.ts";
 import type { reviewer } from "../../schemas/reviewer.ts";
+import { idOf } from "../stream-id.ts";
 import { type ReviewEvent, type ReviewRow, reviewAfter } from "./review-queue/review-row.ts";
 import {
   changed,
@@ -47,7 +48,7 @@ export default defineProjection<Row, typeof review & typeof reviewer>({
 });
 
 function foldReview(event: ReviewEvent, rows: Rows<Row>): void {
-  const id = event.stream.slice("review-".length);
+  const id = idOf(event);
   const before = (rows.get(id) ?? rows.get(decidedKey(id))) as ReviewRow | undefined;
   const after = reviewAfter(before, event);
   if (before !== undefined) rows.delete(keyOf(id, before));
@@ -58,7 +59,7 @@ function foldReview(event: ReviewEvent, rows: Rows<Row>): void {
 }
 
 function foldReviewer(event: ReviewerEvent, rows: Rows<Row>): void {
-  putReviewer(rows, event.stream.slice("reviewer-".length), (row) => reviewerAfter(row, event));
+  putReviewer(rows, idOf(event), (row) => reviewerAfter(row, event));
 }
 
 /** Only those who are registered are read whenever somebody is to be asked. */

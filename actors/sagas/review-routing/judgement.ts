@@ -2,6 +2,7 @@
 import type { Answer } from "retrace";
 import { nextStep } from "../../consensus/next-step.ts";
 import { parametersFrom } from "../../consensus/parameters-from.ts";
+import { mostProbable, posterior } from "../../consensus/posterior.ts";
 import { type KindRow, noReviews, qualityOf, type VoterRow } from "../../consensus/quality.ts";
 import { kindKey, voterKey } from "../../projections/reviewer-quality/keys.ts";
 import type { Case, Judgement } from "./case.ts";
@@ -45,8 +46,5 @@ export function closing({ votes, judgement }: Case) {
 
 /** The label that most of the votes say; none where two are as frequent. */
 export function mostVoted({ votes }: Case): string | undefined {
-  const tally = new Map<string, number>();
-  for (const { label } of votes) tally.set(label, (tally.get(label) ?? 0) + 1);
-  const [first, second] = [...tally].sort(([, a], [, b]) => b - a);
-  return first?.[1] === second?.[1] ? undefined : first?.[0];
+  return mostProbable(posterior(votes, [], { method: "majority" }))?.label;
 }
