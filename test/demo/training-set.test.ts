@@ -40,6 +40,18 @@ test("takes corrections as corrected, and approvals as answered", () => {
   ]);
 });
 
+test("does not depend on which label reached the log first", () => {
+  const labels: [string, string, unknown][] = [
+    ["feedback-a", "CorrectionSubmitted", { corrected: "prose", ...context("a") }],
+    ["inference-b", "HumanLabelApplied", { agreement: true }],
+  ];
+  const [one, other] = [labels, labels.toReversed()].map((order) =>
+    humanRows(log(...asked("b", "the second", "prose"), ...asked("a", "the first", "source"), ...order), 2),
+  );
+  expect(one).toHaveLength(2);
+  expect(other).toEqual(one);
+});
+
 test("leaves out what was retracted, and takes the last of two labels", () => {
   const events = log(
     ...asked("a", "the first", "source"),

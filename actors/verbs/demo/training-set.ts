@@ -64,8 +64,8 @@ export function readRows(jsonl: string): Row[] {
 }
 
 /**
- * The rows that people have given, in the order of the log. Of a line labelled twice the last label counts; what was
- * retracted does not.
+ * The rows that people have given, ordered by their texts: the labels of different lines may reach the log in any order.
+ * Of a line labelled twice the last label counts; what was retracted does not.
  */
 export function humanRows(events: readonly RecordedEvent[], weight: number): Row[] {
   const retracted = new Set(
@@ -89,7 +89,7 @@ export function humanRows(events: readonly RecordedEvent[], weight: number): Row
     const text = inference?.inputFeatures?.text;
     if (text !== undefined && label !== undefined) rows.set(text, { text, label, weight });
   }
-  return [...rows.values()];
+  return [...rows.values()].sort((a, b) => (a.text < b.text ? -1 : 1));
 }
 
 function isOneOf(types: readonly string[], type: string): boolean {
