@@ -8,37 +8,39 @@ const valueWeight = 16;
  * value made from an older one costs what is new in it.
  * @throws TypeError naming the path of what is not plain: a function, a class's instance, NaN, undefined in an array.
  */
-export function freezePlain(value: unknown, path = "the row"): number {
-  switch (typeof value) {
-    case "string":
-      return valueWeight + value.length;
-    case "boolean":
-      return valueWeight;
-    case "number":
-      if (Number.isFinite(value)) return valueWeight;
-      throw new TypeError(`${path} is ${value}, which JSON cannot carry`);
-    case "object":
-      return value === null ? valueWeight : freezeObject(value, path);
-    default:
-      throw new TypeError(
-        `${path} is ${typeof value === "undefined" ? "undefined" : `a ${typeof value}`}, not plain data`,
-      );
-  }
+export function freezePlain(value: unknown, path: Path = { name: "the row" }): number {
+  if (typeof value === "string") return valueWeight + value.length;
+  if (typeof value === "boolean" || value === null || Number.isFinite(value)) return valueWeight;
+  if (typeof value === "object") return freezeObject(value, path);
+  if (typeof value === "number") throw new TypeError(`${textOf(path)} is ${value}, which JSON cannot carry`);
+  throw new TypeError(`${textOf(path)} is ${value === undefined ? "undefined" : `a ${typeof value}`}, not plain data`);
 }
 
-function freezeObject(value: object, path: string): number {
+/** Where a value is: a text only when it is asked for, because that costs more than the freezing. */
+interface Path {
+  readonly of?: Path;
+  readonly name: string | number;
+}
+
+function textOf({ of, name }: Path): string {
+  if (of === undefined) return String(name);
+  return typeof name === "number" ? `${textOf(of)}[${name}]` : `${textOf(of)}.${name}`;
+}
+
+function freezeObject(value: object, path: Path): number {
   if (Object.isFrozen(value)) return valueWeight;
   let weight = valueWeight;
   if (Array.isArray(value)) {
-    for (const [i, item] of value.entries()) weight += freezePlain(item, `${path}[${i}]`);
+    for (const [i, item] of value.entries()) weight += freezePlain(item, { of: path, name: i });
   } else {
     const prototype: unknown = Object.getPrototypeOf(value);
     if (prototype !== Object.prototype && prototype !== null) {
-      throw new TypeError(`${path} is a ${value.constructor?.name ?? "class instance"}, not plain data`);
+      throw new TypeError(`${textOf(path)} is a ${value.constructor?.name ?? "class instance"}, not plain data`);
     }
-    for (const [name, field] of Object.entries(value)) {
+    for (const name of Object.keys(value)) {
+      const field = (value as Readonly<Record<string, unknown>>)[name];
       // A field that is undefined is as good as absent.
-      if (field !== undefined) weight += name.length + freezePlain(field, `${path}.${name}`);
+      if (field !== undefined) weight += name.length + freezePlain(field, { of: path, name });
     }
   }
   Object.freeze(value);

@@ -9,7 +9,13 @@ import type { Projection } from "../../core/projection.ts";
 import { type ApplyContext, atLatestVersion } from "./apply-events.ts";
 import type { Definitions, Versions } from "./definitions.ts";
 import { GenerationRows } from "./generation-rows.ts";
-import { type BuildingGeneration, type Generations, readGenerations, writeGenerations } from "./generations.ts";
+import {
+  type BuildingGeneration,
+  type Generations,
+  readGenerations,
+  writeGenerations,
+  writeStamp,
+} from "./generations.ts";
 import { indexedFields } from "./indexes.ts";
 import { readParked, removeParked, writeReason } from "./parked.ts";
 import { type ReadableGeneration, readableGeneration } from "./read-rows.ts";
@@ -135,7 +141,7 @@ function changeable({ store, definitions }: ChangeContext, tx: Transaction, name
 
 /** The change belongs to the time behind everything that is applied. */
 function applyNow(
-  { store, aggregates, spanEvents }: ChangeContext,
+  { store, aggregates, spanEvents, clock }: ChangeContext,
   tx: Transaction,
   { readable, maker, position }: Changeable & { readonly position: number },
 ): string | undefined {
@@ -148,7 +154,10 @@ function applyNow(
   const of = { name, generation, indexes: indexedFields(maker.indexes), spanEvents };
   const rows = new GenerationRows(of, new CurrentRows(tx, name, generation));
   const reason = rows.apply(handler, latest, readable.position + 1);
-  if (reason === undefined) rows.flush(tx);
+  if (reason === undefined) {
+    rows.flush(tx);
+    writeStamp(tx, maker.mode, clock.newId());
+  }
   return reason;
 }
 

@@ -36,14 +36,14 @@ export class GenerationRows {
     return this.#shown.weight + this.#notes.weight;
   }
 
-  /** Reads from here from now on. What another reader gave, and what was not flushed, is forgotten. */
+  /** Reads from here from now on. What was not flushed never was; what another reader gave is kept. */
   readFrom(reader: RowReader): void {
     this.#shown.readFrom(reader);
     this.#notes.readFrom(reader);
     this.#parked.length = 0;
   }
 
-  /** Gives memory back. Only after a flush. */
+  /** Begins with nothing in memory. */
   forget(): void {
     this.#shown.forget();
     this.#notes.forget();

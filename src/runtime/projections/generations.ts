@@ -81,6 +81,19 @@ export function writeProgress(tx: Transaction, name: string, changed: Generation
   tx.put("checkpoints", [place, name], changed);
 }
 
+/** Changes with every write to the rows of a mode that are kept up: what is known of them can be kept as long as it stays. */
+const stampKey = (mode: ProjectionMode): Key => ["projection-rows", mode];
+
+/** Compared only. */
+export function readStamp(reader: TableReader, mode: ProjectionMode): unknown {
+  return reader.get("checkpoints", stampKey(mode));
+}
+
+/** `stamp` must never have been there before. */
+export function writeStamp(tx: Transaction, mode: ProjectionMode, stamp: string): void {
+  tx.put("checkpoints", stampKey(mode), stamp);
+}
+
 /** What is behind the follower, in position order; 0 when it has not begun. */
 export function followerPosition(reader: TableReader): number {
   return (reader.get("checkpoints", followerCheckpoint) as number | undefined) ?? 0;

@@ -66,7 +66,9 @@ export function writeIndex(
   { key, before, after }: RowChange,
 ): void {
   for (const [i, path] of indexes.entries()) {
-    const [old, now] = [indexedValue(fieldOf(before, path)), indexedValue(fieldOf(after, path))];
+    const [was, is] = [fieldOf(before, path), fieldOf(after, path)];
+    if (was === is) continue;
+    const [old, now] = [indexedValue(was), indexedValue(is)];
     if (old !== undefined && now !== undefined && old[0] === now[0] && old[1] === now[1]) continue;
     const prefix = [...indexPrefix(name, generation), i];
     if (old !== undefined) tx.delete("rows", [...prefix, ...old, key]);

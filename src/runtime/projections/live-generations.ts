@@ -1,6 +1,7 @@
 /**
  * The generations that are kept up with the log, as the running transaction sees them: who listens to an event that is
- * applied now. What was read is kept as long as no process has changed which generations there are.
+ * applied now. Generations are kept in mind as long as no process has changed which there are, and their rows as long as
+ * nobody else has written any: both are stamps in the store, so a transaction that came to nothing shows, too.
  */
 import type { Transaction } from "../../core/event-store.ts";
 import type { Projection, ProjectionMode } from "../../core/projection.ts";
@@ -8,7 +9,15 @@ import type { Clock } from "../clock.ts";
 import { type Listeners, listenersOf } from "./apply-events.ts";
 import type { Definitions } from "./definitions.ts";
 import { GenerationRows } from "./generation-rows.ts";
-import { type Generations, type Made, readAllGenerations, readEpoch, writeGenerations } from "./generations.ts";
+import {
+  type Generations,
+  type Made,
+  readAllGenerations,
+  readEpoch,
+  readStamp,
+  writeGenerations,
+  writeStamp,
+} from "./generations.ts";
 import { indexedFields } from "./indexes.ts";
 import { CurrentRows } from "./stored-rows.ts";
 
@@ -31,15 +40,23 @@ interface Known {
   readonly listeners: Listeners;
   /** The transaction that the rows read from. */
   tx: Transaction;
+  /** What the store says as long as the rows in memory are those in the store. */
+  stamp: unknown;
 }
+
+/** Of one generation, in bytes: more is read again instead of being kept from one transaction to the next. */
+const maxKept = 16 * 1024 * 1024;
 
 /** The kept-up generations of all projections of a process. */
 export class LiveGenerations {
   readonly #context: LiveContext;
   readonly #known = new Map<ProjectionMode, Known>();
+  readonly #id: string;
+  #flushes = 0;
 
   constructor(context: LiveContext) {
     this.#context = context;
+    this.#id = context.clock.newId();
   }
 
   /**
@@ -52,17 +69,31 @@ export class LiveGenerations {
       known = this.#read(tx, mode, position);
       this.#known.set(mode, known);
     } else if (known.tx !== tx) {
-      for (const { projection, generation, rows } of known.targets) {
-        rows.readFrom(new CurrentRows(tx, projection.name, generation));
-      }
-      known.tx = tx;
+      this.#goOn(tx, mode, known);
     }
     return known.listeners;
   }
 
+  /** In another transaction: with the rows in memory where they are those in the store. */
+  #goOn(tx: Transaction, mode: ProjectionMode, known: Known): void {
+    const stamp = readStamp(tx, mode);
+    for (const { projection, generation, rows } of known.targets) {
+      if (stamp !== known.stamp || rows.weight > maxKept) rows.forget();
+      rows.readFrom(new CurrentRows(tx, projection.name, generation));
+    }
+    known.tx = tx;
+    known.stamp = stamp;
+  }
+
   /** Writes what the listeners of a mode have changed. */
   flush(tx: Transaction, mode: ProjectionMode): void {
-    for (const { rows } of this.#known.get(mode)?.targets ?? []) if (rows.changes > 0) rows.flush(tx);
+    const known = this.#known.get(mode);
+    const changed = (known?.targets ?? []).filter(({ rows }) => rows.changes > 0);
+    if (known === undefined || changed.length === 0) return;
+    for (const { rows } of changed) rows.flush(tx);
+    this.#flushes += 1;
+    known.stamp = `${this.#id}:${this.#flushes}`;
+    writeStamp(tx, mode, known.stamp as string);
   }
 
   #read(tx: Transaction, mode: ProjectionMode, position: number): Known {
@@ -79,7 +110,7 @@ export class LiveGenerations {
       }
     }
     const listeners = listenersOf(targets.map(({ projection, rows }) => [projection, rows]));
-    return { epoch: readEpoch(tx), targets, listeners, tx };
+    return { epoch: readEpoch(tx), targets, listeners, tx, stamp: readStamp(tx, mode) };
   }
 
   #rowsOf(tx: Transaction, { name, indexes }: Projection, { generation }: Made): GenerationRows {

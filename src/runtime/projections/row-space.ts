@@ -72,17 +72,17 @@ export class RowSpace {
     return this.#readError;
   }
 
-  /** Reads from here from now on. What another reader gave, and what was not flushed, is forgotten. */
+  /** Reads from here from now on. What was not flushed never was; what another reader gave is kept. */
   readFrom(reader: RowReader): void {
     this.#reader = reader;
-    this.#changed.clear();
-    this.#kept.length = 0;
-    this.forget();
+    if (this.#changed.size > 0) this.forget();
   }
 
-  /** Gives memory back. Only after a flush. */
+  /** Begins with nothing in memory. */
   forget(): void {
     this.#known.clear();
+    this.#changed.clear();
+    this.#kept.length = 0;
     this.#weight = 0;
   }
 

@@ -16,10 +16,14 @@ export interface FollowerOptions {
 const minBackoffMs = 50;
 const maxBackoffMs = 2_000;
 /**
- * Where only projections want the events, the next ones are this much later at most: a commit for each command would
- * cost the commands as much as their own.
+ * Where only projections want the events, the next ones wait: a commit for each command would cost the commands as much
+ * as their own. The more there is to do, the longer, so that many events change a row once and most of the thread is left
+ * to the commands; but not when the log is this many events ahead.
  */
-const lingerMs = 10;
+const minLingerMs = 10;
+const maxLingerMs = 100;
+const lingerPerWork = 8;
+const farBehind = 1_000;
 /** Events that concern nobody move the checkpoint only when there is time for it. */
 const saveAfterMs = 50;
 /** A clock that is set forward is noticed within this time. */
@@ -56,13 +60,14 @@ export class Follower {
         await this.exclusive(() => this.#fireDue());
         if (!this.#isOpen) return;
         this.#subscription = store.subscribeAll(async (events) => {
+          const beganMs = performance.now();
           await this.exclusive(async () => {
             await reactor.react(events);
             backoffMs = minBackoffMs;
             this.#sleep();
             this.#saveSoon();
           });
-          if (!reactor.concernsSagas(events)) await delay(lingerMs, undefined, { ref: false });
+          if (!reactor.concernsSagas(events)) await this.#linger(performance.now() - beganMs);
         }, reactor.position);
         await this.#subscription.done;
       } catch (error) {
@@ -71,6 +76,13 @@ export class Follower {
         await delay(backoffMs, undefined, { ref: false });
       }
     }
+  }
+
+  async #linger(workMs: number): Promise<void> {
+    const { store, reactor } = this.#options;
+    if (store.position() - reactor.position >= farBehind) return;
+    const ms = Math.min(Math.max(minLingerMs, lingerPerWork * workMs), maxLingerMs);
+    await delay(ms, undefined, { ref: false });
   }
 
   /** Runs something between two steps of the reactor. */

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { EventStore } from "retrace";
+import type { EventStore, Transaction } from "retrace";
 import { describe, expect, test } from "vitest";
 import type { NewEvent } from "../../../src/core/message.ts";
 import type { Projections } from "../../../src/runtime/projections/projections.ts";
@@ -36,6 +36,21 @@ function seen(store: EventStore, projections: Projections, name: string): unknow
   return { rows: rowsOf(store, projections, name), parked: status?.parked, position: status?.position };
 }
 
+/** Appends in a transaction that comes to nothing. */
+async function fail(store: EventStore, projections: Projections, events: readonly NewEvent[], end: string) {
+  const work = store.withTransaction((tx) => {
+    const appended = store.append(events, tx);
+    if (appended.outcome !== "appended") throw new Error("a conflict");
+    const put = (): void => {
+      throw new Error("on purpose");
+    };
+    const full: Transaction = { get: tx.get.bind(tx), scan: tx.scan.bind(tx), put, delete: put };
+    projections.apply(end === "fails behind them" ? tx : full, "sync", appended.events);
+    throw new Error("on purpose");
+  });
+  await expect(work).rejects.toThrow("on purpose");
+}
+
 async function fresh(events: readonly (readonly NewEvent[])[]): Promise<readonly (readonly NewEvent[])[]> {
   return events.map((batch) => batch.map((one) => ({ ...one })));
 }
@@ -54,6 +69,30 @@ describe.each(stores)("over the %s store", (_, open) => {
         await store.close();
       }),
       { seed: 7, numRuns },
+    );
+  });
+
+  test("rows kept in memory are those in the store, whoever else writes and whatever comes to nothing", async () => {
+    const step = fc.record({
+      batch: fc.array(anyEvent, { minLength: 1, maxLength: 6 }),
+      process: fc.nat(1),
+      end: fc.constantFrom("commits", "commits", "commits", "fails in the rows", "fails behind them"),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 20 }), async (steps) => {
+        const { store } = open();
+        const processes = [1, 2].map(() => openProjections(store, [pieces({ mode: "sync" })]));
+        for (const { batch, process, end } of steps) {
+          const projections = processes[process] as Projections;
+          const events = batch.map((one) => ({ ...one }));
+          const work = end === "commits" ? append(store, projections, events) : fail(store, projections, events, end);
+          await work;
+        }
+        const [one] = processes as [Projections];
+        expect(seen(store, one, "pieces")).toEqual(await rebuilt(store, "sync"));
+        await store.close();
+      }),
+      { seed: 9, numRuns: 2 * numRuns },
     );
   });
 
