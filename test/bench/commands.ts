@@ -10,7 +10,7 @@ import { diskFigures } from "./disk.ts";
 import { echo } from "./echo.ts";
 import { type Figure, type Part, spread } from "./figures.ts";
 import { drained, health, watchingLag } from "./health.ts";
-import { each, type LoadResult, load } from "./load.ts";
+import { byTurns, each, type LoadResult, load } from "./load.ts";
 import { startEchoResponder, startRuntime } from "./processes.ts";
 import type { Setting } from "./setting.ts";
 import { SyncedCommit } from "./synced-commit.ts";
@@ -77,6 +77,7 @@ export async function commandFigures(setting: Setting): Promise<Figure[]> {
   commit.p50Ms(sizes.commits);
 
   const commits: number[] = [];
+  const turns: number[][] = [];
   const seen = new Map<Concurrency, Rounds>(
     concurrencies.map((concurrency) => [concurrency, { echo: [], command: [] }]),
   );
@@ -87,6 +88,7 @@ export async function commandFigures(setting: Setting): Promise<Figure[]> {
       rounds.command.push(await commandSlice(concurrency, sizes.sliceMs));
       commits.push(commit.p50Ms(sizes.commits));
     }
+    turns.push(await byTurns([echoOnce, () => commit.once(), commandOnce], sizes.commits));
   }
 
   const { position } = await health(nats);
@@ -98,6 +100,10 @@ export async function commandFigures(setting: Setting): Promise<Figure[]> {
   return [
     { id: "commit.p50", part: "b", text: "one synced LMDB commit, p50", unit: "ms", ...spread(commits) },
     ...[...seen].flatMap(([concurrency, rounds]) => figuresOf(concurrency, rounds)),
+    ...["echo", "commit", "command"].map((what, i): Figure => {
+      const medians = turns.map((medians) => medians[i] as number);
+      return { id: `turns.${what}`, part: "b", text: `${what}, one by turns, p50`, unit: "ms", ...spread(medians) };
+    }),
     { id: "body.bytes", part: "e", text: "body of one command", value: bodyBytes, unit: "bytes" },
     ...diskFigures({ id: "disk.commands", text: "after (b)", dataDir, events: position }),
   ];

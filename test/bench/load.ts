@@ -38,6 +38,19 @@ export async function load(
   };
 }
 
+/** One of each operation after the other, `turns` times over. Resolves with the median of each, in milliseconds. */
+export async function byTurns(operations: readonly (() => unknown)[], turns: number): Promise<number[]> {
+  const durations = operations.map((): number[] => []);
+  for (let turn = 0; turn < turns; turn++) {
+    for (const [i, operation] of operations.entries()) {
+      const from = performance.now();
+      await operation();
+      durations[i]?.push(performance.now() - from);
+    }
+  }
+  return durations.map((each) => percentile(each, 0.5));
+}
+
 /** Runs an operation for each of so many numbers, from 0, at a concurrency. */
 export async function each(
   count: number,

@@ -65,10 +65,11 @@ export class LiveGenerations {
    */
   listeners(tx: Transaction, mode: ProjectionMode, position: number): Listeners {
     let known = this.#known.get(mode);
+    if (known?.tx === tx) return known.listeners;
     if (known === undefined || known.epoch !== readEpoch(tx)) {
       known = this.#read(tx, mode, position);
       this.#known.set(mode, known);
-    } else if (known.tx !== tx) {
+    } else {
       this.#goOn(tx, mode, known);
     }
     return known.listeners;
