@@ -28,8 +28,10 @@ const farBehind = 1_000;
 const saveAfterMs = 50;
 /** A clock that is set forward is noticed within this time. */
 const maxSleepMs = 1_000;
-/** Timers due one after the other share a commit: the next ones are this much later at most. */
-const restMs = 10;
+/** Timers due one after the other share a commit: the more there is to do, the later the next ones. */
+const minRestMs = 10;
+const maxRestMs = 50;
+const restPerWork = 2;
 
 /** One follower; `run` it once. */
 export class Follower {
@@ -96,8 +98,10 @@ export class Follower {
     if (!this.#isOpen) return;
     const { reactor } = this.#options;
     const beganMs = this.#nowMs();
+    const from = performance.now();
     const fired = await reactor.fireDue();
     const isBehind = (reactor.nextDueMs() ?? Number.POSITIVE_INFINITY) <= beganMs;
+    const restMs = Math.min(Math.max(minRestMs, restPerWork * (performance.now() - from)), maxRestMs);
     this.#restUntilMs = fired === 0 || isBehind ? 0 : this.#nowMs() + restMs;
     this.#sleep();
   }

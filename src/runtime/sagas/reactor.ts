@@ -29,7 +29,7 @@ export function reactPosition(store: Pick<EventStore, "get">): number | undefine
 }
 
 /** Bounds how long one transaction holds the thread: as many events of its own, and it is committed. */
-const maxAppended = 256;
+const maxAppended = 512;
 const maxTimers = 256;
 /** Events that concern nobody move the checkpoint in memory, and in the store only now and then. */
 const maxUnsaved = 1_000;
