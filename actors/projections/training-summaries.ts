@@ -5,6 +5,7 @@
 import { defineProjection, type EventData, type RecordedEvent } from "retrace";
 import type { trainingRun } from "../../schemas/training-run.ts";
 import { digestOf } from "../digest.ts";
+import { isLowerBetter } from "../lower-is-better.ts";
 
 type Schemas = typeof trainingRun;
 type Data<Type extends keyof Schemas["events"]> = EventData<Schemas, Type>;
@@ -140,10 +141,6 @@ function betterOf(
   if (typeof value !== "number") return before;
   if (before === undefined) return { step, value };
   return (isLowerBetter(name) ? value < before.value : value > before.value) ? { step, value } : before;
-}
-
-function isLowerBetter(name: string): boolean {
-  return /(^|[^a-z])(loss|error|err|perplexity|ppl|nll|mae|mse|rmse|wer|cer|fid)([^a-z]|$)/i.test(name);
 }
 
 function withoutUndone(metrics: Summary["metrics"], step: number): Summary["metrics"] {

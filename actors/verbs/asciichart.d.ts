@@ -1,7 +1,10 @@
-/** The types of asciichart, as far as the demonstration uses it: the package has none. */
+/** The types of asciichart, as far as the verbs use it: the package has none. */
 declare module "asciichart" {
   interface PlotConfig {
     height?: number;
+    min?: number;
+    max?: number;
+    offset?: number;
     colors?: string[];
     format?: (value: number) => string;
   }
