@@ -25,11 +25,14 @@ const pollMs = 10;
 const writingMs = 1_000;
 const patienceMs = 5_000;
 
-/** Claims `dataDir`, which must exist, for this process. Throws `StartRefused` naming the owner when a living process has it. */
-export async function claimDataDir(dataDir: string): Promise<DataDirClaim> {
+/**
+ * Claims `dataDir`, which must exist, for this process. Throws `StartRefused` naming the owner when a living process has it,
+ * in the words of `refusal`.
+ */
+export async function claimDataDir(dataDir: string, refusal = inUse): Promise<DataDirClaim> {
   const path = join(dataDir, "retrace.pid");
   const owner = await acquire(path);
-  if (owner) throw inUse(dataDir, owner.pid);
+  if (owner) throw refusal(dataDir, owner.pid);
   let isHeld = true;
   return {
     release: () => {
