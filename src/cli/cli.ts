@@ -18,6 +18,7 @@ import { packageVersion } from "./package.ts";
 import { registerProjection } from "./projection.ts";
 import { registerSaga } from "./saga.ts";
 import { registerSend } from "./send.ts";
+import { registerSql } from "./sql.ts";
 import { registerStart } from "./start.ts";
 import { registerState } from "./state.ts";
 import { registerTail } from "./tail.ts";
@@ -40,6 +41,7 @@ export async function runCli(argv: readonly string[]): Promise<void> {
     registerHistory,
     registerEvents,
     registerExport,
+    registerSql,
     registerTail,
     registerDead,
     registerProjection,
