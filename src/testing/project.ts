@@ -2,7 +2,7 @@
 import type { Metadata, RecordedEvent } from "../core/message.ts";
 import type { Projection } from "../core/projection.ts";
 import { streamName } from "../core/stream.ts";
-import { GenerationRows } from "../runtime/projections/generation-rows.ts";
+import { memoryRows, rowsByKey } from "./memory-rows.ts";
 
 /** An event as the test of a projection writes it, its data at the latest version. */
 export interface ProjectedEvent {
@@ -27,8 +27,7 @@ export function project<Row = unknown>(
   events: readonly ProjectedEvent[],
 ): Readonly<Record<string, Row>> {
   const { name, on } = projection;
-  const of = { name, generation: 1, indexes: [], spanEvents: Number.MAX_SAFE_INTEGER };
-  const rows = new GenerationRows(of, { get: () => undefined, scan: () => [] });
+  const rows = memoryRows(projection);
   for (const event of recorded(events)) {
     const handler = Object.hasOwn(on, event.type) ? on[event.type] : undefined;
     const reason = handler && rows.apply(handler, event);
@@ -36,7 +35,7 @@ export function project<Row = unknown>(
       throw new Error(`${name} cannot take ${event.type}, event ${event.position} of the test: ${reason}`);
     }
   }
-  return Object.fromEntries(Array.from(rows.scan(""), ({ key, value }) => [key, value as Row]));
+  return rowsByKey<Row>(rows);
 }
 
 function* recorded(events: readonly ProjectedEvent[]): Iterable<RecordedEvent> {

@@ -6,6 +6,7 @@ import { Fault } from "../core/fault.ts";
 import { type CommandMetadata, commandHeaders } from "./command-headers.ts";
 import { openConnection } from "./connection.ts";
 import { type ObjectData, type ObjectReference, Objects, type ReadOptions, type StoredObject } from "./objects.ts";
+import { type Replayed, type ReplayHandler, type ReplayOptions, replay } from "./replay.ts";
 import type { CommandReply, EventsReply, HistoryReply, StateReply } from "./replies.ts";
 import { defaultTimeoutMs, request } from "./request.ts";
 import { type SendManyOptions, type Sent, sendMany } from "./send-many.ts";
@@ -110,6 +111,15 @@ export interface Client<D extends Domain = Domain> {
     options: SubscribeOptions<Category, Type>,
     handler: EventHandler<SubscribedEvent<D, Category, Type>>,
   ): Promise<EventSubscription>;
+  /**
+   * Hands a range of the log to a handler, event by event in the order of the log, at full speed or in scaled time. Nothing
+   * is kept of it: it begins anew every time. Events come as they were stored, see `SubscribedEvent`.
+   * @throws Fault INVALID_QUERY for options that cannot be; and what the handler throws, which ends it.
+   */
+  replay<Category extends keyof D & string, Type extends EventTypeOf<D, Category>>(
+    options: ReplayOptions<Category, Type>,
+    handler: ReplayHandler<SubscribedEvent<D, Category, Type>>,
+  ): Promise<Replayed>;
   /** Any query by name. */
   query<Reply = unknown>(name: string, body?: unknown): Promise<Reply>;
   /** A verb that changes the running system, by name. */
@@ -163,6 +173,7 @@ export async function connect<D extends Domain = Domain>(options: ConnectOptions
       subscription.done.then(forget, forget);
       return subscription;
     },
+    replay: (replayOptions, handler) => replay({ query }, replayOptions, handler as ReplayHandler),
     admin: <Reply>(verb: string, body: unknown = {}) =>
       request<Reply>({ nats, subject: adminSubject(prefix, verb), body, timeoutMs: adminTimeoutMs }),
     putObject: (data, putOptions) => objects.put(data, putOptions),

@@ -170,14 +170,15 @@ function withoutUndefined<T extends object>(options: T): T {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
 }
 
-function invalid(path: string, message: string): Fault {
+/** An option that cannot be. */
+export function invalidOption(path: string, message: string): Fault {
   return new Fault("INVALID_QUERY", `${path}: ${message}`, { issues: [{ path, message }] });
 }
 
 function check(options: Settings): void {
   const { name, categories, types, from, maxInFlight, maxDeliver, backoffMs, afterPark, leaseMs } = options;
   const demand = (isRight: boolean, path: string, message: string): void => {
-    if (!isRight) throw invalid(path, message);
+    if (!isRight) throw invalidOption(path, message);
   };
   const isCount = (value: number, max: number) => Number.isInteger(value) && value >= 1 && value <= max;
   demand(isSubscriptionName(name), "name", "1 to 64 of A-Z a-z 0-9 _ -");
@@ -194,7 +195,8 @@ function check(options: Settings): void {
 /** What Node's timers can wait. */
 const maxTimerMs = 2 ** 31 - 1;
 
-function isEventType(text: string): boolean {
+/** Whether a type can be one of an event. */
+export function isEventType(text: string): boolean {
   return /^[A-Za-z][A-Za-z0-9_-]*$/.test(text);
 }
 
@@ -209,7 +211,7 @@ function filterSubjects(prefix: string, { categories, types }: Pick<Settings, "c
 
 function refuseOtherFilters(name: string, before: readonly string[], now: readonly string[]): void {
   if (before.join() === now.join()) return;
-  throw invalid(
+  throw invalidOption(
     "name",
     `subscription ${name} has so far been for ${before.join(", ")}, and now asks for ${now.join(", ")}: use another name, ` +
       "or set canChangeFilters to go on from its position with the new ones",
@@ -223,17 +225,18 @@ async function startPosition(query: SubscriberContext["query"], from: number | s
   if (from === "now") return end;
   if (typeof from === "number") {
     if (from <= end + 1) return from - 1;
-    throw invalid("from", `position ${from} is beyond the log, which ends at ${end}`);
+    throw invalidOption("from", `position ${from} is beyond the log, which ends at ${end}`);
   }
-  const since = from instanceof Date ? isoOf(from) : from;
-  if (Date.parse(since) > Date.now()) throw invalid("from", `${since} has not come yet`);
+  const since = from instanceof Date ? isoOf(from, "from") : from;
+  if (Date.parse(since) > Date.now()) throw invalidOption("from", `${since} has not come yet`);
   const { events } = await query<EventsReply>("events", { since, limit: 1 });
   const [first] = events;
   return first === undefined ? end : first.position - 1;
 }
 
-function isoOf(date: Date): string {
-  if (Number.isNaN(date.getTime())) throw invalid("from", "not a date");
+/** A date of an option, as ISO 8601. @throws Fault INVALID_QUERY for one that is none. */
+export function isoOf(date: Date, path: string): string {
+  if (Number.isNaN(date.getTime())) throw invalidOption(path, "not a date");
   return date.toISOString();
 }
 

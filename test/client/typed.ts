@@ -25,4 +25,11 @@ export async function typed(client: Client<RetraceDomain>): Promise<void> {
   await client.update("model", "m1", () => ({ type: "StartTraining", data: {} }));
   // @ts-expect-error there is no such category
   await client.state("models", "m1");
+  await client.replay({ categories: ["training-run"], types: ["TrainingProgress"], speed: 60 }, ({ data }) =>
+    data.step.toFixed(),
+  );
+  // @ts-expect-error a step is a number
+  await client.replay({ categories: ["training-run"], types: ["TrainingProgress"] }, ({ data }) => data.step.length);
+  // @ts-expect-error it is an event of another category
+  await client.replay({ categories: ["dataset"], types: ["TrainingProgress"] }, () => {});
 }
