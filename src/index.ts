@@ -93,7 +93,15 @@ export type { CommandMetadata } from "./wire/command-headers.ts";
 export { type BrokerAddress, openConnection } from "./wire/connection.ts";
 export type { ObjectData, ObjectReference, ReadOptions, StoredObject } from "./wire/objects.ts";
 export type { Replayed, ReplayHandler, ReplayOptions, ReplayProgress } from "./wire/replay.ts";
-export type { CommandReply, EventsReply, HistoryReply, StateReply, WireState } from "./wire/replies.ts";
+export type {
+  CommandReply,
+  EventMention,
+  EventsReply,
+  HistoryReply,
+  StateReply,
+  WhyReply,
+  WireState,
+} from "./wire/replies.ts";
 export type { AddressedCommand, SendManyOptions, Sent } from "./wire/send-many.ts";
 export type { EventTypeOf, SubscribedEvent, SubscribeOptions } from "./wire/subscribe.ts";
 export type { EventSubscription, SubscriptionStatus } from "./wire/subscription-run.ts";

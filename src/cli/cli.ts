@@ -23,6 +23,7 @@ import { registerStart } from "./start.ts";
 import { registerState } from "./state.ts";
 import { registerTail } from "./tail.ts";
 import { verbTools } from "./tools.ts";
+import { registerWhy } from "./why.ts";
 
 const wrongUsage = 2;
 
@@ -39,6 +40,7 @@ export async function runCli(argv: readonly string[]): Promise<void> {
     registerSend,
     registerState,
     registerHistory,
+    registerWhy,
     registerEvents,
     registerExport,
     registerSql,

@@ -26,6 +26,7 @@ import { projectionDiffQuery, projectionParkedQuery } from "./queries/projection
 import type { Query } from "./queries/query.ts";
 import { sagasQuery } from "./queries/sagas.ts";
 import { stateQuery } from "./queries/state.ts";
+import { whyQuery } from "./queries/why.ts";
 import { Relay, type RelayStatus, relayTarget } from "./relay.ts";
 import { sagaSource } from "./sagas/carry-over.ts";
 import { Follower } from "./sagas/follower.ts";
@@ -130,6 +131,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const queries = [
     stateQuery({ store, aggregates, sagas, source: (saga) => sagaSource(saga, reactorOptions) }),
     historyQuery({ store, aggregates }),
+    whyQuery({ store, aggregates }),
     eventsQuery(store),
     projectionQuery({ store, projections }),
     projectionParkedQuery({ store, projections }),

@@ -7,7 +7,7 @@ import { type CommandMetadata, commandHeaders } from "./command-headers.ts";
 import { openConnection } from "./connection.ts";
 import { type ObjectData, type ObjectReference, Objects, type ReadOptions, type StoredObject } from "./objects.ts";
 import { type Replayed, type ReplayHandler, type ReplayOptions, replay } from "./replay.ts";
-import type { CommandReply, EventsReply, HistoryReply, StateReply } from "./replies.ts";
+import type { CommandReply, EventsReply, HistoryReply, StateReply, WhyReply } from "./replies.ts";
 import { defaultTimeoutMs, request } from "./request.ts";
 import { type SendManyOptions, type Sent, sendMany } from "./send-many.ts";
 import {
@@ -100,6 +100,12 @@ export interface Client<D extends Domain = Domain> {
     id: string,
     page?: { fromVersion?: number; limit?: number },
   ): Promise<HistoryReply>;
+  /**
+   * Which event last set a field, who did it, and what led to that. A field is `state`, or a path into the context with
+   * dots between its keys.
+   * @throws Fault NOT_FOUND for a stream or a field that is not there: `details.fields` are those that are.
+   */
+  why(category: keyof D & string, id: string, field: string, at?: AsOf): Promise<WhyReply>;
   /** One page of the log. */
   events(filter?: LogFilter): Promise<EventsReply>;
   /**
@@ -165,6 +171,7 @@ export async function connect<D extends Domain = Domain>(options: ConnectOptions
     update: (category, id, decide, updateOptions) => update(client, { category, id, decide }, updateOptions),
     state: (category, id, at = {}) => query("state", { category, id, ...at }),
     history: (category, id, page = {}) => query("history", { category, id, ...page }),
+    why: (category, id, field, at = {}) => query("why", { category, id, field, ...at }),
     events: (filter = {}) => query("events", filter),
     subscribe: async (subscribeOptions, handler) => {
       const subscription = await subscribe({ nats, prefix, query }, subscribeOptions, handler as EventHandler);

@@ -44,6 +44,28 @@ export interface StateReply {
   readonly state: WireState;
 }
 
+/** An event without its data. */
+export type EventMention = Omit<RecordedEvent, "data" | "category" | "schemaVersion">;
+
+/** The reply to `why`. */
+export interface WhyReply {
+  readonly stream: string;
+  /** Of the point asked about: of the last event up to there. */
+  readonly version: number;
+  readonly position: number;
+  readonly recordedAt: string;
+  readonly field: string;
+  /** At that point; absent where the field is not there any more. */
+  readonly value?: unknown;
+  /** Before the event that set it; absent where the field was not there yet. */
+  readonly before?: unknown;
+  /** The last event at which the value changed; null for what every stream begins with. */
+  readonly setBy: EventMention | null;
+  /** What led to that event, the nearest first: steps of sagas, and the events that they or clients name as causes. */
+  readonly causes: readonly EventMention[];
+  readonly hasMoreCauses: boolean;
+}
+
 /** The reply to `history`; `next` is the `fromVersion` of the next page. */
 export interface HistoryReply {
   readonly events: readonly RecordedEvent[];

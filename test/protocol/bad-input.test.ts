@@ -397,6 +397,8 @@ describe("a query", () => {
       "atOccurred",
     ],
     ["with two points", "state", { category: "dataset", id: "x", atVersion: 1, atPosition: 1 }, ""],
+    ["without a field", "why", { category: "dataset", id: "x" }, "field"],
+    ["with two points", "why", { category: "dataset", id: "x", field: "state", atVersion: 1, atPosition: 1 }, ""],
     ["with version 0", "history", { category: "dataset", id: "x", fromVersion: 0 }, "fromVersion"],
     ["with limit 0", "history", { category: "dataset", id: "x", limit: 0 }, "limit"],
     ["with limit 1,001", "events", { limit: 1_001 }, "limit"],

@@ -464,6 +464,7 @@ describe("every query", () => {
       "projection-parked",
       "sagas",
       "state",
+      "why",
     ]);
   });
 

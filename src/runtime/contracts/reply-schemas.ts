@@ -1,6 +1,6 @@
 /** What queries and verbs answer, as schemas. PROTOCOL.md is their source. Loose: later versions may add fields. */
 import { z } from "zod";
-import type { EventsReply, HistoryReply, ProjectionReply, SagasReply } from "../../wire/replies.ts";
+import type { EventsReply, HistoryReply, ProjectionReply, SagasReply, WhyReply } from "../../wire/replies.ts";
 import type { HelpReply } from "../admin/help-saga.ts";
 import type { ImportEventsReply } from "../admin/import-events.ts";
 
@@ -11,15 +11,12 @@ const time = z.iso.datetime({ precision: 3 });
 const status = z.enum(["active", "done", "error", "stopped"]);
 const byName = z.record(z.string(), z.looseObject({}));
 
-const recordedEvent = z.looseObject({
+const eventMention = z.looseObject({
   id: name,
   position: fromOne,
   stream: name,
-  category: name,
   version: fromOne,
   type: name,
-  schemaVersion: fromOne,
-  data: z.unknown(),
   occurredAt: time,
   recordedAt: time,
   metadata: z.looseObject({
@@ -31,8 +28,18 @@ const recordedEvent = z.looseObject({
   }),
 });
 
+const recordedEvent = eventMention.extend({ category: name, schemaVersion: fromOne, data: z.unknown() });
+
 const history: z.ZodType<HistoryReply> = z.looseObject({ events: z.array(recordedEvent), next: fromOne.nullable() });
 const events: z.ZodType<EventsReply> = z.looseObject({ events: z.array(recordedEvent), next: fromOne.nullable() });
+
+const why: z.ZodType<WhyReply> = z.looseObject({
+  ...{ stream: name, version: fromOne, position: fromOne, recordedAt: time, field: name },
+  ...{ value: z.unknown().optional(), before: z.unknown().optional() },
+  setBy: eventMention.nullable(),
+  causes: z.array(eventMention),
+  hasMoreCauses: z.boolean(),
+});
 
 const sagas: z.ZodType<SagasReply> = z.looseObject({
   instances: z.array(
@@ -68,6 +75,7 @@ export const queryReplies = {
     state: z.looseObject({ value: z.unknown(), context: z.looseObject({}).nullable(), status }),
   }),
   history,
+  why,
   events,
   health: z.looseObject({
     status: z.enum(["ok", "degraded"]),

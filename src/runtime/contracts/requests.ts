@@ -8,6 +8,7 @@ import { body as projectionBody } from "../queries/projection.ts";
 import { diffBody, parkedBody } from "../queries/projection-rows.ts";
 import { body as sagasBody } from "../queries/sagas.ts";
 import { body as stateBody } from "../queries/state.ts";
+import { body as whyBody } from "../queries/why.ts";
 import { queryReplies, verbReplies } from "./reply-schemas.ts";
 
 /** A request by its name. */
@@ -27,6 +28,11 @@ export const queries: Readonly<Record<keyof typeof queryReplies, RequestContract
     reply: queryReplies.state,
   },
   history: { summary: "The events of one stream, by version.", body: historyBody, reply: queryReplies.history },
+  why: {
+    summary: "Which event last set a field of an aggregate, who did it, and what led to that.",
+    body: whyBody,
+    reply: queryReplies.why,
+  },
   events: { summary: "Events of the log, by position.", body: eventsBody, reply: queryReplies.events },
   health: {
     summary: "Whether everything that was accepted is also where it belongs.",

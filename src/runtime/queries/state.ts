@@ -1,10 +1,8 @@
 /** The query `state`: an aggregate now, or as of a version, a position, a recorded or an occurred time. */
 import { z } from "zod";
-import { type ChartState, initialState } from "../../core/chart.ts";
 import type { EventStore } from "../../core/event-store.ts";
 import { Fault } from "../../core/fault.ts";
 import { foldEvent } from "../../core/history.ts";
-import type { RecordedEvent } from "../../core/message.ts";
 import { sagaCategory } from "../../core/saga-events.ts";
 import { foldSaga, type SagaSource } from "../../core/saga-history.ts";
 import { streamName } from "../../core/stream.ts";
@@ -12,28 +10,16 @@ import type { StateReply } from "../../wire/replies.ts";
 import type { LoadedAggregate } from "../loader.ts";
 import type { LoadedSaga } from "../sagas/loaded-saga.ts";
 import { readSnapshot } from "../snapshots.ts";
-import { category, idOfStream, isAddress, notAddress, position, time, version } from "./fields.ts";
+import { category, idOfStream, isAddress, notAddress } from "./fields.ts";
+import { type Folded, foldStream, sliceEvents } from "./fold-stream.ts";
+import { isOnePoint, notOnePoint, pointFields, versionAt } from "./points.ts";
 import { breathe, type Query, query, unknownCategory } from "./query.ts";
 
 /** What it is asked with. */
 export const body = z
-  .strictObject({
-    category,
-    id: idOfStream,
-    atVersion: version.optional(),
-    atPosition: position.optional(),
-    atRecorded: time.optional(),
-    atOccurred: time.optional(),
-  })
+  .strictObject({ category, id: idOfStream, ...pointFields })
   .refine(isAddress, notAddress)
-  .refine(
-    ({ category: _c, id: _i, ...points }) => Object.values(points).filter((point) => point !== undefined).length <= 1,
-    {
-      message: "give at most one of atVersion, atPosition, atRecorded, atOccurred",
-    },
-  );
-
-const sliceEvents = 2_000;
+  .refine(isOnePoint, notOnePoint);
 
 /** The actors by category, and the log to fold. */
 export interface StateSource {
@@ -55,7 +41,7 @@ export function stateQuery(options: StateSource): Query {
     const { state, last } =
       request.atOccurred === undefined
         ? await foldToVersion(store, actor, stream, versionAt(store, stream, request))
-        : await foldOccurred(store, actor, stream, request.atOccurred);
+        : await foldStream({ store, actor, stream, point: request });
     if (last === undefined) throw new Fault("NOT_FOUND", `${stream} has no events at that point`, { stream });
     const { value, context, status } = state;
     return {
@@ -90,19 +76,6 @@ function sagaState({ store, sagas, source }: StateSource, request: z.output<type
   return { stream, version, position, recordedAt, state: { value, context, status } };
 }
 
-interface Folded {
-  readonly state: ChartState;
-  /** The last event in the state; undefined when there is none. */
-  readonly last: RecordedEvent | undefined;
-}
-
-function versionAt(store: EventStore, stream: string, request: z.output<typeof body>): number {
-  const { atVersion = Number.MAX_SAFE_INTEGER, atPosition, atRecorded } = request;
-  const position = atRecorded === undefined ? atPosition : store.positionAt(atRecorded);
-  if (position !== undefined) return store.versionAt(stream, position);
-  return Math.min(atVersion, store.head(stream).version);
-}
-
 async function foldToVersion(store: EventStore, actor: LoadedAggregate, stream: string, to: number): Promise<Folded> {
   let { state, version: at } = readSnapshot(store, actor, stream, to);
   while (at < to) {
@@ -115,31 +88,4 @@ async function foldToVersion(store: EventStore, actor: LoadedAggregate, stream: 
   }
   const [last] = to === 0 ? [] : store.readStream(stream, { fromVersion: to, toVersion: to });
   return { state, last };
-}
-
-/** Folds, in version order, what had occurred by then; a history the chart refuses is a wrong question. */
-async function foldOccurred(store: EventStore, actor: LoadedAggregate, stream: string, time: string): Promise<Folded> {
-  let state = initialState(actor.aggregate.machine);
-  let last: RecordedEvent | undefined;
-  const head = store.head(stream).version;
-  for (let from = 1; from <= head; from += sliceEvents) {
-    for (const event of store.readStream(stream, { fromVersion: from, toVersion: from + sliceEvents - 1 })) {
-      if (event.occurredAt > time) continue;
-      state = foldOccurredEvent(actor, state, event, time);
-      last = event;
-    }
-    await breathe();
-  }
-  return { state, last };
-}
-
-function foldOccurredEvent(actor: LoadedAggregate, state: ChartState, event: RecordedEvent, time: string): ChartState {
-  try {
-    return foldEvent(actor.aggregate, state, event);
-  } catch (error) {
-    if (!(error instanceof Fault)) throw error;
-    const { stream, version, type } = event;
-    const message = `what had occurred by ${time} is no legal history of ${stream}: ${error.message}`;
-    throw new Fault("INVALID_QUERY", message, { issues: [{ path: "atOccurred", message }], stream, version, type });
-  }
 }

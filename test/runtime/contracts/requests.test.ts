@@ -81,6 +81,9 @@ test("what is asked as the contracts say is answered as they say", async () => {
   await ask("qry", "state", { category: "order", id: "o1", atVersion: 1 });
   await ask("qry", "state", { category: "saga", id: "buying-o1" });
   await ask("qry", "history", { category: "saga", id: "buying-bug1", limit: 1 });
+  const why = { category: "order", id: "o1", field: "state" };
+  expect(await ask("qry", "why", why)).toMatchObject({ value: "closed" });
+  expect(await ask("qry", "why", { ...why, atVersion: 1 })).toMatchObject({ setBy: { type: "Placed" }, causes: [] });
   await ask("qry", "events", { types: ["Placed"], since: "2025-01-01T00:00:00+01:00", limit: 2 });
   await ask("qry", "health");
   await ask("qry", "catalog");
