@@ -7,6 +7,7 @@ import { registerChart } from "./chart.ts";
 import { registerCheck } from "./check.ts";
 import { registerContracts } from "./contracts.ts";
 import { registerDead } from "./dead.ts";
+import { registerDiff } from "./diff.ts";
 import { registerEvents } from "./events.ts";
 import { registerExport } from "./export.ts";
 import { registerHealth } from "./health.ts";
@@ -40,6 +41,7 @@ export async function runCli(argv: readonly string[]): Promise<void> {
     registerSend,
     registerState,
     registerHistory,
+    registerDiff,
     registerWhy,
     registerEvents,
     registerExport,

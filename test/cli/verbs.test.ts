@@ -296,7 +296,7 @@ describe("wrong usage ends with 2 and says on stderr what is right:", () => {
 
 describe("--help", () => {
   const verbs = [
-    ...["start", "send", "state", "history", "why", "events", "tail", "health", "catalog", "import", "demo"],
+    ...["start", "send", "state", "history", "diff", "why", "events", "tail", "health", "catalog", "import", "demo"],
     ...["export", "chart", "check", "contracts", "dead", "new"],
   ];
 
