@@ -34,6 +34,7 @@ export async function runCli(argv: readonly string[]): Promise<void> {
   const program = new CliCommand("retrace")
     .description("Actor-based, event-sourced runtime for AI/ML systems")
     .version(packageVersion)
+    .enablePositionalOptions()
     .showHelpAfterError("(add --help for what there is)")
     .exitOverride();
   for (const register of [

@@ -1,0 +1,106 @@
+/** `retrace dataset build`: rows from the log as of a position, with where each of them comes from. */
+import type { Client, ClientOptions, VerbTools } from "retrace";
+import { datasetSpec } from "../../../schemas/dataset-spec.ts";
+import type { CliCommand } from "../import/row-format.ts";
+import { assertReached } from "./log-reader.ts";
+import type { Manifest } from "./manifest.ts";
+import { integerIn, readSpec } from "./read-spec.ts";
+import { Refused, tellingRefusals } from "./refused.ts";
+import { sentenceOf } from "./register.ts";
+import { registerDataset } from "./register-dataset.ts";
+import { assertRegistration } from "./registration-names.ts";
+import { untilInterrupted } from "./until-interrupted.ts";
+import { assertFree, type DatasetRequest, writeDataset } from "./write-dataset.ts";
+
+interface BuildOptions extends ClientOptions {
+  readonly at: string;
+  readonly spec: string;
+  readonly out: string;
+  readonly register?: string;
+  readonly version?: string;
+}
+
+/** Adds it to the verb `dataset`. */
+export function registerBuild(verb: CliCommand, tools: VerbTools): void {
+  const command = verb
+    .command("build")
+    .description("write the rows that the log gives up to a position, a manifest, and where each row comes from")
+    .requiredOption("--at <position>", "of the log, inclusive; `retrace health` says where it ends")
+    .requiredOption("--spec <file>", "what to build, as JSON; - for stdin")
+    .requiredOption("--out <folder>", "absent or empty; it is whole or not there at all")
+    .option("--register <id>", "make it a version of this dataset aggregate as well")
+    .option("--version <version>", "of the registration (default: the position and a piece of the hash)");
+  tools.clientOptions(command).addHelpText(
+    "after",
+    `
+Writes data.jsonl, manifest.json and provenance.tsv. The same spec and position give the same bytes, for ever. Signals
+that were retracted up to the position are left out; whatever else gives no row is counted by its reason.
+
+A spec is {"format": "trl" | "kto" | "openai" | "jsonl", "types": [...]}, and may have
+  "categories": ["feedback"]            "since", "until": "2026-01-01T00:00:00Z"   when it occurred, until is exclusive
+  "where": {"data.userSegment": "eu", "data.context.modelVersion": {"in": ["v2", "v3"]}, "data.effortMs": {"gte": 900}}
+                                        all together: a value, or eq, in, gt, gte, lt, lte, prefix
+  "messages": true                      rows of trl and kto as lists of messages, false: as texts
+  "promptFrom": "inputFeatures.text"    where the prompt is for signals without one
+  "outputFrom": "output.text"           where the answer is in the output of an inference
+
+trl     {prompt, chosen, rejected}            of PreferenceLogged, CorrectionSubmitted, HumanLabelApplied
+openai  {input, preferred_output, non_preferred_output}                                  of the same
+kto     {prompt, completion, label}           of those, and of OutputApproved, OutputRejected, UserRatedOutput,
+                                              InferenceFeedback; a pair gives two rows
+jsonl   {type, schemaVersion, stream, occurredAt, data}                                  of any event
+
+Examples:
+  $ retrace dataset build --at 1200 --spec spec.json --out pairs
+  $ echo '{"format": "kto", "types": ["OutputApproved", "OutputRejected"]}' |
+      retrace dataset build --at 1200 --spec - --out verdicts --register answers --version v3`,
+  );
+  command.action((options: BuildOptions) => tellingRefusals(tools, options, () => build(options, tools)));
+}
+
+async function build(options: BuildOptions, tools: VerbTools): Promise<void> {
+  const { out, register: id, version } = options;
+  const position = integerIn("--at", options.at, 0);
+  if (id !== undefined) assertRegistration({ id, version });
+  else if (version !== undefined) throw new Refused("INVALID_OPTION", "--version belongs to --register");
+  const spec = await readSpec(options.spec, datasetSpec);
+  assertFree(out);
+  const client = await tools.connect(options);
+  try {
+    await assertReached(client, position);
+    const request = { spec, position, out };
+    const built = await untilInterrupted((signal) => buildWithBar(client, { ...request, signal }, tools));
+    const registered = id === undefined ? undefined : await registerDataset(client, built, { id, version });
+    const lines = [describe(out, built), ...(registered === undefined ? [] : [sentenceOf(registered)])];
+    tools.print(options, lines.join("\n"), { folder: out, ...built, ...(registered && { registered }) });
+  } finally {
+    await client.close();
+  }
+}
+
+async function buildWithBar(
+  client: Client,
+  request: Omit<DatasetRequest, "onPosition">,
+  tools: VerbTools,
+): Promise<Manifest> {
+  const bar = tools.progress("log", request.position);
+  let reached = 0;
+  const onPosition = (position: number): void => {
+    bar.advance(position - reached);
+    reached = position;
+  };
+  try {
+    return await writeDataset(client, { ...request, onPosition });
+  } finally {
+    bar.stop();
+  }
+}
+
+function describe(out: string, { rowCount, sha256, position, leftOut, shapes }: Manifest): string {
+  const lines = [`${out}: ${rowCount} rows as of position ${position}, sha256 ${sha256}`];
+  for (const [reason, events] of Object.entries(leftOut)) lines.push(`  left out: ${events} events, ${reason}`);
+  if (shapes !== undefined && shapes.texts > 0 && shapes.messages > 0) {
+    lines.push(`  ${shapes.texts} rows are texts, ${shapes.messages} lists of messages: "messages" makes them alike`);
+  }
+  return lines.join("\n");
+}
