@@ -25,7 +25,7 @@ const fields = ["type", "category", "stream", "schemaVersion", "occurredAt", "re
 const nestedFields = ["metadata.actor.id", "metadata.correlationId"];
 
 /** Where a value stands in a recorded event: `data.context.modelId`. What a copy of the log may lack is not there. */
-const field = z
+export const eventField = z
   .string()
   .max(256)
   .refine((name) => fields.includes(name) || nestedFields.includes(name) || /^data(\.[^.]+)+$/.test(name), {
@@ -34,7 +34,7 @@ const field = z
 
 /** By field, dotted where nested: a value that it equals, or bounds. At most 32; they come out sorted. */
 export const conditions = z
-  .record(field, z.union([value, bounds]))
+  .record(eventField, z.union([value, bounds]))
   .refine((given) => Object.keys(given).length <= 32, "at most 32 fields")
   .overwrite((given) => Object.fromEntries(Object.entries(given).sort(([a], [b]) => (a < b ? -1 : 1))));
 

@@ -70,9 +70,11 @@ async function build(options: BuildOptions, tools: VerbTools): Promise<void> {
     await assertReached(client, position);
     const request = { spec, position, out };
     const built = await untilInterrupted((signal) => buildWithBar(client, { ...request, signal }, tools));
+    // Told before the registration, which may be refused: the dataset is there all the same.
+    if (options.json !== true) tools.print(options, describe(out, built), built);
     const registered = id === undefined ? undefined : await registerDataset(client, built, { id, version });
-    const lines = [describe(out, built), ...(registered === undefined ? [] : [sentenceOf(registered)])];
-    tools.print(options, lines.join("\n"), { folder: out, ...built, ...(registered && { registered }) });
+    if (options.json === true) tools.print(options, "", { folder: out, ...built, ...(registered && { registered }) });
+    else if (registered !== undefined) tools.print(options, sentenceOf(registered), registered);
   } finally {
     await client.close();
   }

@@ -1,5 +1,6 @@
 /** Reads the log up to a position through the client, page by page; what is kept is one page and what it refers to. */
 import { type Client, Fault, type LogFilter, type RecordedEvent } from "retrace";
+import { retractedBy, retractionType } from "../../datasets/dataset.ts";
 import { afterEvent, type Interaction, interactionTypes } from "../../datasets/interaction.ts";
 import { Refused } from "./refused.ts";
 
@@ -8,7 +9,7 @@ const pageSize = 1_000;
 /** What of a client is needed to read the log. */
 export type LogClient = Pick<Client, "events" | "history" | "query">;
 
-/** Histories that are asked for at a time. */
+/** Requests at a time. */
 const maxInFlight = 32;
 
 /**
@@ -35,6 +36,29 @@ export async function* readPages(
   }
 }
 
+/** The ids of the signals that were taken back up to a position. */
+export async function readRetracted(client: LogClient, toPosition: number): Promise<ReadonlySet<string>> {
+  const retracted = new Set<string>();
+  for await (const events of readPages(client, { types: [retractionType] }, toPosition)) {
+    for (const event of events) retracted.add(retractedBy(event));
+  }
+  return retracted;
+}
+
+/** The events at these positions, all of which the log has. */
+export async function readAt(
+  client: LogClient,
+  positions: Iterable<number>,
+): Promise<ReadonlyMap<number, RecordedEvent>> {
+  const found = new Map<number, RecordedEvent>();
+  await eachOf(positions, async (position) => {
+    const { events } = await client.events({ afterPosition: position - 1, limit: 1 });
+    const [event] = events;
+    if (event?.position === position) found.set(position, event);
+  });
+  return found;
+}
+
 /** What is known of inferences up to a position, by their ids; nothing of those that are not there. */
 export async function readInteractions(
   client: LogClient,
@@ -42,15 +66,20 @@ export async function readInteractions(
   toPosition: number,
 ): Promise<ReadonlyMap<string, Interaction>> {
   const found = new Map<string, Interaction>();
-  const waiting = [...new Set(ids)].values();
-  const work = async (): Promise<void> => {
-    for (const id of waiting) {
-      const interaction = await readInteraction(client, id, toPosition);
-      if (interaction !== undefined) found.set(id, interaction);
-    }
-  };
-  await Promise.all(Array.from({ length: maxInFlight }, work));
+  await eachOf(ids, async (id) => {
+    const interaction = await readInteraction(client, id, toPosition);
+    if (interaction !== undefined) found.set(id, interaction);
+  });
   return found;
+}
+
+/** Does it once for each different item, some of them at a time. */
+async function eachOf<Item>(items: Iterable<Item>, work: (item: Item) => Promise<void>): Promise<void> {
+  const waiting = new Set(items).values();
+  const worker = async (): Promise<void> => {
+    for (const item of waiting) await work(item);
+  };
+  await Promise.all(Array.from({ length: maxInFlight }, worker));
 }
 
 async function readInteraction(client: LogClient, id: string, toPosition: number): Promise<Interaction | undefined> {

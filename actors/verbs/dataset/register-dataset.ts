@@ -29,17 +29,21 @@ export async function registerDataset(
   { id, version = `${position}-${sha256.slice(0, 12)}` }: Registration,
 ): Promise<Registered> {
   const data = { version, builtFrom: { position, spec, rowCount, sha256 } };
-  const commandId = `built/${id.slice(0, 64)}/${version.slice(0, 64)}/${position}/${sha256}`;
+  const commandId = `built/${version}/${position}/${sha256}`;
   try {
     const reply = await client.send("dataset", id, { type: "VersionDataset", data }, { commandId });
     return { id, version, isNew: reply.duplicate !== true };
   } catch (error) {
-    const isThere = error instanceof Fault && error.details.reason === "VERSION_EXISTS";
-    if (!isThere) throw error;
+    if (!(error instanceof Fault) || !isThere(error)) throw error;
     const known = await contentHashOf(client, id, version);
     if (known === sha256) return { id, version, isNew: false };
     throw new Refused("VERSION_EXISTS", `dataset ${id} has a version ${version} of other rows; name another version`);
   }
+}
+
+/** Another spec may have given the same rows. */
+function isThere({ code, details }: Fault): boolean {
+  return details.reason === "VERSION_EXISTS" || code === "COMMAND_ID_REUSED";
 }
 
 async function contentHashOf(client: Client, id: string, version: string): Promise<string | undefined> {

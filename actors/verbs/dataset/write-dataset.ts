@@ -6,15 +6,8 @@ import { basename, dirname, join, resolve } from "node:path";
 import type { RecordedEvent } from "retrace";
 import type { DatasetSpec } from "../../../schemas/dataset-spec.ts";
 import { codeFingerprint } from "../../datasets/code-fingerprint.ts";
-import {
-  beginRows,
-  neededFor,
-  provenanceHeader,
-  type RowMaker,
-  retractedBy,
-  retractionType,
-} from "../../datasets/dataset.ts";
-import { type LogClient, readInteractions, readPages } from "./log-reader.ts";
+import { beginRows, neededFor, provenanceHeader, type RowMaker } from "../../datasets/dataset.ts";
+import { type LogClient, readInteractions, readPages, readRetracted } from "./log-reader.ts";
 import { fileNames, type Manifest, manifestText } from "./manifest.ts";
 import { Refused } from "./refused.ts";
 
@@ -88,14 +81,6 @@ function filterOf({ types, categories, since, until }: DatasetSpec) {
     ...(until !== undefined && { until }),
     by: "occurred" as const,
   };
-}
-
-async function readRetracted(client: LogClient, position: number): Promise<ReadonlySet<string>> {
-  const retracted = new Set<string>();
-  for await (const events of readPages(client, { types: [retractionType] }, position)) {
-    for (const event of events) retracted.add(retractedBy(event));
-  }
-  return retracted;
 }
 
 interface Making {

@@ -1,0 +1,99 @@
+/** What `retrace sample` does: checks what it was given, draws, and writes a file that is whole or not there. */
+import { once } from "node:events";
+import { existsSync, renameSync, rmSync } from "node:fs";
+import { open } from "node:fs/promises";
+import type { Client, ClientOptions, VerbTools } from "retrace";
+import { sampleSpec } from "../../../schemas/sample-spec.ts";
+import type { SampleRequest } from "../../replay/sample.ts";
+import { sampleFingerprint } from "../../replay/sample-fingerprint.ts";
+import { assertReached } from "../dataset/log-reader.ts";
+import { integerIn, readSpec } from "../dataset/read-spec.ts";
+import { Refused, tellingRefusals } from "../dataset/refused.ts";
+import { untilInterrupted } from "../dataset/until-interrupted.ts";
+import { type WrittenRequest, type WrittenSample, writeSample } from "./write-sample.ts";
+
+/** As typed. */
+export interface SampleOptions extends ClientOptions {
+  readonly at: string;
+  readonly spec: string;
+  readonly n: string;
+  readonly seed: string;
+  readonly out: string;
+  readonly force?: boolean;
+}
+
+/** The action of the verb. */
+export function sample(options: SampleOptions, tools: VerbTools): Promise<void> {
+  return tellingRefusals(tools, options, async () => {
+    const { out, force } = options;
+    const position = integerIn("--at", options.at, 0);
+    const count = integerIn("--n", options.n, 1);
+    const seed = integerIn("--seed", options.seed, 0);
+    const spec = await readSpec(options.spec, sampleSpec);
+    if (out !== "-" && force !== true && existsSync(out)) {
+      throw new Refused("OUT_NOT_EMPTY", `${out} is there already: name another file, or replace it with --force`);
+    }
+    const client = await tools.connect(options);
+    try {
+      await assertReached(client, position);
+      const request = { spec, position, count, seed };
+      const written = await untilInterrupted((signal) => withBar(client, { ...request, signal, out }, tools));
+      const told = { file: out, ...request, code: sampleFingerprint, ...written };
+      if (out !== "-") tools.print(options, describe(out, written, request), told);
+    } finally {
+      await client.close();
+    }
+  });
+}
+
+type Reading = Omit<WrittenRequest, "write">;
+
+interface Asked extends Omit<Reading, "onPosition"> {
+  readonly out: string;
+}
+
+async function withBar(client: Client, { out, ...request }: Asked, tools: VerbTools): Promise<WrittenSample> {
+  const bar = tools.progress("log", request.position);
+  let reached = 0;
+  const onPosition = (position: number): void => {
+    bar.advance(position - reached);
+    reached = position;
+  };
+  try {
+    return await writeTo(out, client, { ...request, onPosition });
+  } finally {
+    bar.stop();
+  }
+}
+
+async function writeTo(out: string, client: Client, request: Reading): Promise<WrittenSample> {
+  if (out === "-") return writeSample(client, { ...request, write: writeToStdout });
+  const partial = `${out}.partial`;
+  const file = await open(partial, "w");
+  try {
+    const written = await writeSample(client, { ...request, write: (lines) => file.appendFile(lines) });
+    await file.sync();
+    renameSync(partial, out);
+    return written;
+  } catch (error) {
+    rmSync(partial, { force: true });
+    throw error;
+  } finally {
+    await file.close();
+  }
+}
+
+async function writeToStdout(lines: string): Promise<void> {
+  if (!process.stdout.write(lines)) await once(process.stdout, "drain");
+}
+
+function describe(
+  out: string,
+  { rowCount, of, sha256, leftOut }: WrittenSample,
+  { count, position }: SampleRequest,
+): string {
+  const few = rowCount < count ? `, fewer than the ${count} asked for` : "";
+  const lines = [`${out}: ${rowCount} of ${of} transitions as of position ${position}${few}, sha256 ${sha256}`];
+  for (const [reason, events] of Object.entries(leftOut)) lines.push(`  left out: ${events} events, ${reason}`);
+  return lines.join("\n");
+}
