@@ -75,8 +75,9 @@ export type {
   Upcaster,
   VersionedSchema,
 } from "./core/schema.ts";
+export { builtInActors } from "./runtime/actor-files.ts";
 export { type Clock, systemClock } from "./runtime/clock.ts";
-export { type ActorDefinition, builtInActors, type LoadedActors, loadActors } from "./runtime/loader.ts";
+export { type ActorDefinition, type LoadedActors, loadActors } from "./runtime/loader.ts";
 export { createRuntime, type Runtime, type RuntimeOptions } from "./runtime/runtime.ts";
 export { type LmdbOptions, openLmdbStore } from "./store/lmdb.ts";
 export { openMemoryStore } from "./store/memory.ts";

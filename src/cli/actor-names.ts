@@ -3,8 +3,7 @@ import { join } from "node:path";
 import { checkCategories } from "../core/check-aggregate.ts";
 import { checkSagaNames } from "../core/check-saga.ts";
 import { isCategory } from "../core/stream.ts";
-import { filesIn, nameOf } from "../runtime/actor-files.ts";
-import { builtInActors } from "../runtime/loader.ts";
+import { builtInActors, filesIn, nameOf } from "../runtime/actor-files.ts";
 import type { Kind } from "./template.ts";
 
 /** The longest event type of the template, `<Name>Published`, has at most 64 letters and digits. */

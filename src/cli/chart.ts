@@ -3,7 +3,8 @@ import type { Command as CliCommand } from "commander";
 import { type ChartDefinition, chartDefinition } from "../core/chart-definition.ts";
 import { chartOf, chartPicture, chartsOf, type TitledChart } from "../core/chart-picture.ts";
 import { Fault } from "../core/fault.ts";
-import { builtInActors, type LoadedActors, loadActors } from "../runtime/loader.ts";
+import { builtInActors } from "../runtime/actor-files.ts";
+import { type LoadedActors, loadActors } from "../runtime/loader.ts";
 import { actorsOption } from "./parse.ts";
 import { verbTools } from "./tools.ts";
 

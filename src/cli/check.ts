@@ -2,8 +2,9 @@
 import type { Command as CliCommand } from "commander";
 import { aggregateReader } from "../core/check-history.ts";
 import { Fault } from "../core/fault.ts";
+import { builtInActors } from "../runtime/actor-files.ts";
 import { type BrokenStream, type Checks, checkLog, type LogToCheck } from "../runtime/check-log.ts";
-import { builtInActors, loadActors } from "../runtime/loader.ts";
+import { loadActors } from "../runtime/loader.ts";
 import { type PartOfLog, servedLogToCheck, storeToCheck } from "../runtime/log-to-check.ts";
 import { sagaChecker } from "../runtime/sagas/check-saga-stream.ts";
 import { colors } from "./colors.ts";

@@ -1,32 +1,36 @@
 /** The program: every verb of the runtime, the verbs of the domain, and what an error means for the exit status. */
 import { Command as CliCommand, CommanderError, InvalidArgumentError } from "commander";
 import { Fault, StartRefused } from "../core/fault.ts";
-import { builtInActors } from "../runtime/loader.ts";
-import { registerCatalog } from "./catalog.ts";
-import { registerChart } from "./chart.ts";
-import { registerCheck } from "./check.ts";
-import { registerContracts } from "./contracts.ts";
-import { registerDead } from "./dead.ts";
-import { registerDiff } from "./diff.ts";
-import { registerEvents } from "./events.ts";
-import { registerExport } from "./export.ts";
-import { registerHealth } from "./health.ts";
-import { registerHistory } from "./history.ts";
-import { registerImportEvents } from "./import-events.ts";
+import { builtInActors } from "../runtime/actor-files.ts";
 import { loadVerbs } from "./load-verbs.ts";
-import { registerNew } from "./new.ts";
 import { packageVersion } from "./package.ts";
-import { registerProjection } from "./projection.ts";
-import { registerSaga } from "./saga.ts";
-import { registerSend } from "./send.ts";
-import { registerSql } from "./sql.ts";
-import { registerStart } from "./start.ts";
-import { registerState } from "./state.ts";
-import { registerTail } from "./tail.ts";
-import { verbTools } from "./tools.ts";
-import { registerWhy } from "./why.ts";
 
 const wrongUsage = 2;
+
+type Register = (program: CliCommand) => void;
+
+/** The runtime's own verbs, in the order of the help. Loaded when they are asked for: all of them take half a second. */
+const ownVerbs: Readonly<Record<string, () => Promise<Register>>> = {
+  start: async () => (await import("./start.ts")).registerStart,
+  send: async () => (await import("./send.ts")).registerSend,
+  state: async () => (await import("./state.ts")).registerState,
+  history: async () => (await import("./history.ts")).registerHistory,
+  diff: async () => (await import("./diff.ts")).registerDiff,
+  why: async () => (await import("./why.ts")).registerWhy,
+  events: async () => (await import("./events.ts")).registerEvents,
+  export: async () => (await import("./export.ts")).registerExport,
+  sql: async () => (await import("./sql.ts")).registerSql,
+  tail: async () => (await import("./tail.ts")).registerTail,
+  dead: async () => (await import("./dead.ts")).registerDead,
+  projection: async () => (await import("./projection.ts")).registerProjection,
+  saga: async () => (await import("./saga.ts")).registerSaga,
+  health: async () => (await import("./health.ts")).registerHealth,
+  catalog: async () => (await import("./catalog.ts")).registerCatalog,
+  chart: async () => (await import("./chart.ts")).registerChart,
+  check: async () => (await import("./check.ts")).registerCheck,
+  contracts: async () => (await import("./contracts.ts")).registerContracts,
+  new: async () => (await import("./new.ts")).registerNew,
+};
 
 /** Runs one command line; sets the exit status: 0 done, 1 failed or done in part, 2 wrong usage. */
 export async function runCli(argv: readonly string[]): Promise<void> {
@@ -37,39 +41,33 @@ export async function runCli(argv: readonly string[]): Promise<void> {
     .enablePositionalOptions()
     .showHelpAfterError("(add --help for what there is)")
     .exitOverride();
-  for (const register of [
-    registerStart,
-    registerSend,
-    registerState,
-    registerHistory,
-    registerDiff,
-    registerWhy,
-    registerEvents,
-    registerExport,
-    registerSql,
-    registerTail,
-    registerDead,
-    registerProjection,
-    registerSaga,
-    registerHealth,
-    registerCatalog,
-    registerChart,
-    registerCheck,
-    registerContracts,
-    registerNew,
-  ]) {
-    register(program);
-  }
   process.stdout.on("error", endWhenUnread);
   try {
-    const folders = [builtInActors, ...(process.env.RETRACE_ACTORS?.split(",") ?? [])];
-    for (const verb of await loadVerbs(folders, warn)) verb.register(program, verbTools);
-    registerImportEvents(program);
+    await registerVerbs(program, argv[2]);
     inheritSettings(program);
     await program.parseAsync([...argv]);
   } catch (error) {
     process.exitCode = report(error, argv.includes("--json"));
   }
+}
+
+/** The verb that is asked for; all of them for help, and where there is no such verb. */
+async function registerVerbs(program: CliCommand, asked: string | undefined): Promise<void> {
+  if (asked === "--version" || asked === "-V") return;
+  if (asked !== undefined && Object.hasOwn(ownVerbs, asked)) {
+    (await ownVerbs[asked]?.())?.(program);
+    return;
+  }
+  const folders = [builtInActors, ...(process.env.RETRACE_ACTORS?.split(",") ?? [])];
+  const [{ verbTools }, { registerImportEvents }] = await Promise.all([
+    import("./tools.ts"),
+    import("./import-events.ts"),
+  ]);
+  const found = asked === undefined ? [] : await loadVerbs(folders, warn, asked);
+  const isFound = found.length > 0;
+  if (!isFound) for (const load of Object.values(ownVerbs)) (await load())(program);
+  for (const verb of isFound ? found : await loadVerbs(folders, warn)) verb.register(program, verbTools);
+  if (!isFound || asked === "import") registerImportEvents(program);
 }
 
 /** A variable that is set to nothing is as good as none. */

@@ -1,9 +1,10 @@
 /** The verb `contracts`: what the actors take and emit, as files for others, and what a change of it breaks. */
 import { type Command as CliCommand, Option } from "commander";
+import { builtInActors } from "../runtime/actor-files.ts";
 import { type ContractChange, type Contracts, compareContracts } from "../runtime/contracts/compatibility.ts";
 import { contractsOf } from "../runtime/contracts/contracts.ts";
 import { readContracts, type WrittenContracts, writeContracts } from "../runtime/contracts/folder.ts";
-import { builtInActors, loadActors } from "../runtime/loader.ts";
+import { loadActors } from "../runtime/loader.ts";
 import { actorsOption, prefixOption } from "./parse.ts";
 import { verbTools } from "./tools.ts";
 

@@ -1,7 +1,10 @@
 /** Files of the actors folders: which there are, what they are called, and what they export. */
 import { existsSync, readdirSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+/** The actors that ship with Retrace: beside `src`, in the sources as in the build. */
+export const builtInActors = fileURLToPath(new URL("../../actors", import.meta.url));
 
 /** The TypeScript and JavaScript files right in a folder, sorted; tests and declarations left out. */
 export function filesIn(folder: string): string[] {

@@ -5,7 +5,6 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import type { Aggregate } from "../core/aggregate.ts";
 import { checkAggregate, checkCategories } from "../core/check-aggregate.ts";
@@ -36,9 +35,6 @@ export interface LoadedActors {
 
 /** What a program may have in hand instead of in files. */
 export type ActorDefinition = Aggregate | Saga | Projection;
-
-/** The actors that ship with Retrace: beside `src`, in the sources as in the build. */
-export const builtInActors = fileURLToPath(new URL("../../actors", import.meta.url));
 
 /** The folders that an actors folder may hold. */
 const kinds = ["aggregates", "sagas", "projections", "verbs"];

@@ -4,10 +4,11 @@
  */
 
 import { digest } from "../../src/core/digest.ts";
+import { builtInActors } from "../../src/runtime/actor-files.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { Decider } from "../../src/runtime/decider.ts";
 import { LiveActors } from "../../src/runtime/live-actors.ts";
-import { builtInActors, loadActors } from "../../src/runtime/loader.ts";
+import { loadActors } from "../../src/runtime/loader.ts";
 import { openLog } from "../../src/runtime/log.ts";
 import { Projections } from "../../src/runtime/projections/projections.ts";
 import { snapshotEvery } from "../../src/runtime/snapshots.ts";

@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Aggregate, Saga } from "retrace";
 import { chartOf, chartPicture, chartsOf } from "../../src/core/chart-picture.ts";
-import { builtInActors, jsonSchema, loadActors } from "../../src/runtime/loader.ts";
+import { builtInActors } from "../../src/runtime/actor-files.ts";
+import { jsonSchema, loadActors } from "../../src/runtime/loader.ts";
 
 /** The document. */
 export const actorsReadme = join(builtInActors, "README.md");

@@ -6,7 +6,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Aggregate } from "retrace";
 import { type AddressedCommand, type Client, connect } from "retrace";
-import { builtInActors, loadActors } from "../../src/runtime/loader.ts";
+import { builtInActors } from "../../src/runtime/actor-files.ts";
+import { loadActors } from "../../src/runtime/loader.ts";
 import { arbitraryData } from "../actors/arbitrary-command.ts";
 
 /** What to send, and to whom. */

@@ -1,8 +1,9 @@
 /** The rows that a projection makes of a history: the whole log at once, without a runtime. */
 import type { Projection } from "retrace";
 import type { RecordedEvent } from "../../src/core/message.ts";
+import { builtInActors } from "../../src/runtime/actor-files.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
-import { builtInActors, type LoadedActors, loadActors } from "../../src/runtime/loader.ts";
+import { type LoadedActors, loadActors } from "../../src/runtime/loader.ts";
 import { openLog } from "../../src/runtime/log.ts";
 import { Projections } from "../../src/runtime/projections/projections.ts";
 import { openMemoryStore } from "../../src/store/memory.ts";
