@@ -1,10 +1,10 @@
 /** The verb `sql`: questions to the log, answered by DuckDB. */
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { type Command as CliCommand, Option } from "commander";
 import { StartRefused } from "../core/fault.ts";
-import { isWhole, type Part, partsIn } from "./export/part.ts";
+import { partsIn } from "./export/part.ts";
 import { exportPartitioned } from "./export/partitioned-export.ts";
 import { parseInteger } from "./parse.ts";
 import { type DuckDb, loadDuckDb } from "./sql/duckdb.ts";
@@ -86,25 +86,19 @@ function cachedParts(options: Options): Promise<PartsToRead> {
     const folder = join(cacheHome(process.env), "retrace", "sql", encodeURIComponent(store.id));
     // Events may be nobody else's business on this machine.
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const bring = async (): Promise<readonly Part[]> => {
-      let bar: Progress | undefined;
-      try {
-        await exportPartitioned(client, {
-          ...{ folder, format: "parquet", patienceMs },
-          onTotal: (total) => {
-            bar = verbTools.progress("reading the log", total);
-          },
-          onEvents: (count) => bar?.advance(count),
-        });
-      } finally {
-        bar?.stop();
-      }
-      return partsIn(folder, "parquet");
-    };
-    const parts = await bring();
-    if (isWhole(parts)) return { folder, parts };
-    rmSync(join(folder, "events"), { recursive: true, force: true });
-    return { folder, parts: await bring() };
+    let bar: Progress | undefined;
+    try {
+      await exportPartitioned(client, {
+        ...{ folder, format: "parquet", isCache: true, patienceMs },
+        onTotal: (total) => {
+          bar = verbTools.progress("reading the log", total);
+        },
+        onEvents: (count) => bar?.advance(count),
+      });
+    } finally {
+      bar?.stop();
+    }
+    return { folder, parts: partsIn(folder, "parquet") };
   });
 }
 

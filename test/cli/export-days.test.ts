@@ -165,7 +165,19 @@ test("the rest of a part that was not finished is replaced, not appended to", as
 
 test("another log's folder, a folder in use, and options that contradict one another are refused", async () => {
   const folder = tempDir();
-  writeFileSync(join(folder, "log.json"), '{"log":"another"}');
+  await bring(folder);
+  const witness = readFileSync(join(folder, "log.json"), "utf8");
+  expect(JSON.parse(witness)).toEqual({ position: events.length, id: events.at(-1)?.id });
+  for (const another of [
+    { position: 3, id: events[3]?.id },
+    { position: events.length + 1, id: "E" },
+  ]) {
+    writeFileSync(join(folder, "log.json"), JSON.stringify(another));
+    await expect(bring(folder)).rejects.toThrow("an export of another log");
+  }
+  writeFileSync(join(folder, "log.json"), witness);
+  mkdirSync(join(folder, "events/2027/01/01"), { recursive: true });
+  writeFileSync(join(folder, "events/2027/01/01/part-000000001501-000000001502.parquet"), "");
   await expect(bring(folder)).rejects.toThrow("an export of another log");
   const identity = processIdentity(process.pid);
   writeFileSync(join(folder, "retrace.pid"), `${JSON.stringify({ pid: process.pid, identity })}\n`);

@@ -68,7 +68,12 @@ test("answers are of the whole log, as of now and as of a position; the cache ta
     stderr: expect.stringContaining("the last one is 16"),
   });
 
+  // A cache that has a gap, or is of a log that is no more, is made anew.
   rmSync(join(cache, cachedFiles().sort()[1] as string));
+  expect(await rows(count)).toMatchObject([{ n: 16 }]);
+  const [logId] = readdirSync(join(cache, "retrace/sql"));
+  writeFileSync(join(cache, `retrace/sql/${logId}/log.json`), '{"position":1,"id":"of before"}');
+  writeFileSync(join(cache, cachedFiles().sort()[0] as string), "of before");
   expect(await rows(count)).toMatchObject([{ n: 16 }]);
 });
 

@@ -297,7 +297,7 @@ describe("wrong usage ends with 2 and says on stderr what is right:", () => {
 describe("--help", () => {
   const verbs = [
     ...["start", "send", "state", "history", "diff", "why", "events", "tail", "health", "catalog", "import", "demo"],
-    ...["export", "chart", "check", "contracts", "dead", "new"],
+    ...["export", "chart", "check", "contracts", "dead", "new", "run", "sql"],
   ];
 
   test("names every verb, and --version the version", async () => {
@@ -313,6 +313,8 @@ describe("--help", () => {
     "import training-log",
     "import events",
     "export events",
+    "run compare",
+    "run plot",
   ])("has an example for %s", async (path) => {
     const { code, stdout, stderr } = await cli([...path.split(" "), "--help"]);
 

@@ -89,6 +89,7 @@ function describe(ids: readonly string[], comparison: Comparison, tolerance: num
     "",
     ...recipe.flatMap((aspect) => aspectLines(ids, aspect)),
     ...statusLines(ids, comparison),
+    ...(metrics.length === 0 ? ["", "no run reports a metric: there is nothing to hold against the tolerance"] : []),
     ...metrics.flatMap((metric) => ["", ...metricLines(metric, tolerance)]),
   ].join("\n");
 }

@@ -54,19 +54,19 @@ export async function openPart({ folder, format, day, first }: PartStart): Promi
       rows.finish();
       const part = { first, last, format };
       const path = partPath(day, part);
-      toDisk(partial);
+      toDisk(partial, "file");
       renameSync(partial, join(folder, path));
-      toDisk(dirname(partial));
+      toDisk(dirname(partial), "folder");
       return { path, ...part };
     },
     discard: () => rmSync(partial, { force: true }),
   };
 }
 
-/** Folders, too: a name is on disk when its folder is. Windows can only do it for files, and not for those only read. */
-export function toDisk(path: string): void {
-  if (process.platform === "win32") return;
-  const opened = openSync(path, "r");
+/** Returns when a file, or a folder with its names, is on disk. Windows cannot do it for folders. */
+export function toDisk(path: string, kind: "file" | "folder"): void {
+  if (kind === "folder" && process.platform === "win32") return;
+  const opened = openSync(path, kind === "folder" ? "r" : "r+");
   try {
     fsyncSync(opened);
   } finally {

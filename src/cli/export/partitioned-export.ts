@@ -1,18 +1,21 @@
 /** Brings the files of a partitioned export up to where the log is now. */
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { claimDataDir, type DataDirClaim } from "../../broker/own-data-dir.ts";
 import { StartRefused } from "../../core/fault.ts";
 import type { Client } from "../../wire/client.ts";
 import { rowOf } from "./event-row.ts";
-import { dayOf, type Part, type PartFormat, partsIn } from "./part.ts";
-import { openPart, type PartFile, toDisk } from "./part-file.ts";
+import { dayOf, isWhole, type Part, type PartFormat, partsIn } from "./part.ts";
+import { openPart, type PartFile } from "./part-file.ts";
+import { isOfThisLog, writeWitness } from "./witness.ts";
 
 /** Where to, and how. */
 export interface PartitionedExport {
   readonly folder: string;
   readonly format: PartFormat;
+  /** Whose files nobody has but us: what is of another log, or has a gap, is made anew instead of refused. */
+  readonly isCache?: true;
   /** How long to wait for another process that is writing there, in milliseconds. Default: 0. */
   readonly patienceMs?: number;
   /** Told how many events there are to come, then how many came. */
@@ -37,25 +40,35 @@ const maxPartBytes = 256 * 1024 * 1024;
  * @throws StartRefused when the folder holds another log, or when another process is writing there.
  */
 export async function exportPartitioned(client: Client, options: PartitionedExport): Promise<Exported> {
-  const { folder, format } = options;
+  const { folder } = options;
   mkdirSync(folder, { recursive: true });
   const claim = await claimWhenFree(folder, options.patienceMs ?? 0);
   try {
-    const health = await client.query<Health>("health");
-    assertSameLog(folder, health);
-    const from = partsIn(folder, format).at(-1)?.last ?? 0;
-    if (from > health.position) throw anotherLog(folder, `it goes to position ${from}, the log to ${health.position}`);
-    options.onTotal?.(health.position - from);
-    const parts = await writeParts(client, options, { from, to: health.position });
-    return { events: health.position - from, parts, position: health.position };
+    const { position: to } = await client.query<{ readonly position: number }>("health");
+    const from = await whereItEnds(client, options, to);
+    options.onTotal?.(to - from);
+    const parts = await writeParts(client, options, { from, to });
+    if (parts.length > 0) await writeWitness(client, folder, to);
+    return { events: to - from, parts, position: to };
   } finally {
     claim.release();
   }
 }
 
-interface Health {
-  readonly position: number;
-  readonly store: { readonly id: string };
+/** The position up to which the folder has the log, in this format. */
+async function whereItEnds(
+  client: Client,
+  { folder, format, isCache }: PartitionedExport,
+  logEnd: number,
+): Promise<number> {
+  const parts = partsIn(folder, format);
+  const last = parts.at(-1)?.last ?? 0;
+  const isOurs = last <= logEnd && (await isOfThisLog(client, folder));
+  if (isOurs && (isCache !== true || isWhole(parts))) return last;
+  if (isCache !== true) throw new StartRefused(`${folder} holds an export of another log: export to another folder`);
+  rmSync(join(folder, "events"), { recursive: true, force: true });
+  await writeWitness(client, folder, 1);
+  return 0;
 }
 
 async function claimWhenFree(folder: string, patienceMs: number): Promise<DataDirClaim> {
@@ -74,23 +87,6 @@ const pollMs = 50;
 
 function inUse(folder: string, pid: number): StartRefused {
   return new StartRefused(`process ${pid} is exporting to ${folder} at this moment: wait for it, or export elsewhere`);
-}
-
-function anotherLog(folder: string, why: string): StartRefused {
-  return new StartRefused(`${folder} holds an export of another log (${why}): export to another folder`);
-}
-
-/** Positions of two logs must not be mixed: the folder remembers whose they are. */
-function assertSameLog(folder: string, { store: { id } }: Health): void {
-  const path = join(folder, "log.json");
-  if (!existsSync(path)) {
-    writeFileSync(`${path}.partial`, `${JSON.stringify({ log: id })}\n`);
-    toDisk(`${path}.partial`);
-    renameSync(`${path}.partial`, path);
-    return;
-  }
-  const { log } = JSON.parse(readFileSync(path, "utf8")) as { readonly log?: unknown };
-  if (log !== id) throw anotherLog(folder, `${log}, this one is ${id}`);
 }
 
 interface Stretch {
