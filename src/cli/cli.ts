@@ -45,6 +45,8 @@ export async function runCli(argv: readonly string[]): Promise<void> {
   try {
     await registerVerbs(program, argv[2]);
     inheritSettings(program);
+    // Behind a verb, options are the verb's: some have a `--version` of their own.
+    program.enablePositionalOptions();
     await program.parseAsync([...argv]);
   } catch (error) {
     process.exitCode = report(error, argv.includes("--json"));

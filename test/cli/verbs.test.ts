@@ -297,7 +297,7 @@ describe("wrong usage ends with 2 and says on stderr what is right:", () => {
 describe("--help", () => {
   const verbs = [
     ...["start", "send", "state", "history", "diff", "why", "events", "tail", "health", "catalog", "import", "demo"],
-    ...["export", "chart", "check", "contracts", "dead", "new", "run", "sql"],
+    ...["export", "chart", "check", "contracts", "dead", "new", "run", "sql", "lineage", "dataset", "sample"],
   ];
 
   test("names every verb, and --version the version", async () => {
