@@ -42,6 +42,8 @@ export class RowSpace {
   #reader: RowReader;
   readonly #known = new Map<string, Entry>();
   readonly #changed = new Map<string, Entry>();
+  /** The keys of what has changed, in their order; undefined until somebody wants it. */
+  #order: readonly string[] | undefined;
   /** What rows were before the span in which they changed. */
   readonly #kept: { readonly key: string; readonly span: number; readonly row: StoredRow }[] = [];
   /** Written by the handler that runs; undefined for a deleted row. */
@@ -82,6 +84,7 @@ export class RowSpace {
   forget(): void {
     this.#known.clear();
     this.#changed.clear();
+    this.#order = undefined;
     this.#kept.length = 0;
     this.#weight = 0;
   }
@@ -144,6 +147,7 @@ export class RowSpace {
     if (!isThere) entry.born = this.#span;
     entry.value = value;
     entry.span = this.#span;
+    if (!this.#changed.has(key)) this.#order = undefined;
     this.#changed.set(key, entry);
   }
 
@@ -154,20 +158,19 @@ export class RowSpace {
 
   /** Rows as they are now, in the order of keys. */
   *scan(prefix: string, after?: string): Iterable<Row> {
-    const newer = new Map<string, unknown>();
-    for (const [key, { value }] of this.#changed) {
-      if (key.startsWith(prefix) && (after === undefined || byCodePoint(key, after) > 0)) newer.set(key, value);
-    }
+    this.#order ??= inOrder(this.#changed.keys());
+    const newer = { keys: rangeOf(this.#order, prefix, after), get: (key: string) => this.#changed.get(key) };
     yield* merged(this.#reader.scan({ kind: this.#kind, prefix, after }), newer);
   }
 
   *#scanOfEvent(prefix: string): Iterable<Row> {
     this.#assertHandling();
-    const newer = new Map<string, unknown>();
-    for (const [key, { value }] of this.#changed) if (key.startsWith(prefix)) newer.set(key, value);
-    for (const [key, value] of this.#ofEvent) if (key.startsWith(prefix)) newer.set(key, value);
+    const newer = new Map<string, { readonly value: unknown }>();
+    for (const [key, entry] of this.#changed) if (key.startsWith(prefix)) newer.set(key, { value: entry.value });
+    for (const [key, value] of this.#ofEvent) if (key.startsWith(prefix)) newer.set(key, { value });
     const read = this.#reader.scan({ kind: this.#kind, prefix });
-    for (const row of this.#reading(merged(read, newer))) {
+    const all = { keys: inOrder(newer.keys()), get: (key: string) => newer.get(key) };
+    for (const row of this.#reading(merged(read, all))) {
       freezePlain(row.value);
       yield row;
       this.#assertHandling();
@@ -220,29 +223,62 @@ export class RowSpace {
       entry.stored = entry.value;
     }
     this.#changed.clear();
+    this.#order = undefined;
     for (const { key, span, row } of this.#kept.splice(0)) {
       tx.put("rows", [...keptPrefix(name, generation, this.#kind), key, span], packRow(row));
     }
   }
 }
 
-/** Rows in the order of their keys: those that were read, and over them what is newer; undefined for a deleted one. */
-function* merged(read: Iterable<KeyedRow>, newer: ReadonlyMap<string, unknown>): Iterable<Row> {
-  const keys = [...newer.keys()].sort(byCodePoint);
+/** Rows over those that were read: their keys in order, and what each is now, undefined for a deleted one. */
+interface NewerRows {
+  readonly keys: readonly string[];
+  get(key: string): { readonly value: unknown } | undefined;
+}
+
+/** Rows in the order of their keys: those that were read, and over them what is newer. */
+function* merged(read: Iterable<KeyedRow>, newer: NewerRows): Iterable<Row> {
+  const { keys } = newer;
   let next = 0;
   for (const { key, row } of read) {
     while (next < keys.length && byCodePoint(keys[next] as string, key) <= 0) {
       yield* ifThere(keys[next] as string, newer);
       next += 1;
     }
-    if (!newer.has(key)) yield { key, value: row.value };
+    if (newer.get(key) === undefined) yield { key, value: row.value };
   }
   for (; next < keys.length; next++) yield* ifThere(keys[next] as string, newer);
 }
 
-function* ifThere(key: string, rows: ReadonlyMap<string, unknown>): Iterable<Row> {
-  const value = rows.get(key);
+function* ifThere(key: string, rows: NewerRows): Iterable<Row> {
+  const value = rows.get(key)?.value;
   if (value !== undefined) yield { key, value };
+}
+
+/** As `byCodePoint` has them, each turned into bytes once. */
+function inOrder(keys: Iterable<string>): string[] {
+  const all = Array.from(keys, (key) => ({ key, bytes: Buffer.from(key) }));
+  return all.sort((a, b) => Buffer.compare(a.bytes, b.bytes)).map(({ key }) => key);
+}
+
+/** Of keys in order, those that begin with a prefix and are behind another key. */
+function rangeOf(keys: readonly string[], prefix: string, after: string | undefined): readonly string[] {
+  const start = firstIndex(keys, (key) => {
+    return byCodePoint(key, prefix) >= 0 && (after === undefined || byCodePoint(key, after) > 0);
+  });
+  const end = firstIndex(keys, (key) => byCodePoint(key, prefix) > 0 && !key.startsWith(prefix));
+  return keys.slice(start, Math.max(start, end));
+}
+
+/** Where something begins to hold that holds for all that follow; the length when it never does. */
+function firstIndex(keys: readonly string[], holds: (key: string) => boolean): number {
+  let [low, high] = [0, keys.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (holds(keys[middle] as string)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 const surrogate = /\p{Surrogate}/u;
