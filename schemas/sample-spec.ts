@@ -62,7 +62,9 @@ export const sampleSpec = z
     rewards: z.partialRecord(z.enum(signalTypes), reward).optional(),
     /** Of derived transitions on which there is no such signal. Default: 0. */
     defaultReward: z.number().optional(),
-    strategy: z.discriminatedUnion("kind", [uniform, recency, prioritised, stratified]),
+    strategy: z.discriminatedUnion("kind", [uniform, recency, prioritised, stratified], {
+      error: 'uniform, recency, prioritised or stratified, like {"kind": "uniform"}',
+    }),
   })
   .superRefine(({ transitions, rewards, defaultReward }, context) => {
     const isDerived = transitions === "derived";

@@ -42,7 +42,8 @@ export function judge(event: RecordedEvent, interaction: Interaction, places: Pl
   if (answers === undefined) return { reason: "no-verdict" };
   const [good, bad] = [contentOf(answers.good), contentOf(answers.bad)];
   if (good === undefined && bad === undefined) return { reason: "no-answer" };
-  const { inputFeatures = interaction.inputFeatures } = (data.context ?? {}) as Interaction;
+  if (good !== undefined && canonicalJson(good) === canonicalJson(bad)) return { reason: "same-answers" };
+  const inputFeatures = interaction.inputFeatures ?? (data.context as Interaction | undefined)?.inputFeatures;
   const given = contentOf(data.prompt) ?? promptOf(inputFeatures, places);
   const shared = sharedPrompt(given, [good, bad]);
   const prompt = given ?? (shared.length > 0 ? shared : undefined);

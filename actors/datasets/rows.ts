@@ -43,7 +43,7 @@ interface Pair {
 function pairIn({ prompt, good, bad }: Judgement): Pair | LeftOut {
   if (good === undefined) return { reason: "no-good-answer" };
   if (bad === undefined) return { reason: "no-bad-answer" };
-  return canonicalJson(good) === canonicalJson(bad) ? { reason: "same-answers" } : { prompt, good, bad };
+  return { prompt, good, bad };
 }
 
 /** Hugging Face TRL, preference data with an explicit prompt. */

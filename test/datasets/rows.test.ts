@@ -37,21 +37,24 @@ test("TRL: pairs of preferences, corrections and labels that differ", () => {
       chosen: [{ role: "assistant", content: "hello" }],
       rejected: [{ role: "assistant", content: "go" }],
     },
+    { prompt: "from the signal", chosen: "E", rejected: "e" },
+    // What the inference was given counts before what the signal says of it.
+    { prompt: "1 + 1?", chosen: "II", rejected: "2" },
   ]);
   expect(dataset.leftOut).toEqual({ "no-bad-answer": 1, "no-prompt": 2, "same-answers": 2, tie: 1 });
-  expect(dataset.shapes).toEqual({ texts: 3, messages: 2 });
+  expect(dataset.shapes).toEqual({ texts: 5, messages: 2 });
 });
 
 test("TRL: all rows as messages, or all as texts", () => {
   const messages = build({ ...trl, messages: true });
-  expect(messages.shapes).toEqual({ texts: 0, messages: 5 });
+  expect(messages.shapes).toEqual({ texts: 0, messages: 7 });
   expect(rowsIn(messages)[0]).toEqual({
     prompt: [{ role: "user", content: "1 + 1?" }],
     chosen: [{ role: "assistant", content: "two" }],
     rejected: [{ role: "assistant", content: "2" }],
   });
   const texts = build({ ...trl, messages: false });
-  expect(texts.shapes).toEqual({ texts: 4, messages: 0 });
+  expect(texts.shapes).toEqual({ texts: 6, messages: 0 });
   expect(rowsIn(texts)[3]).toEqual({ prompt: "hey", chosen: "hello", rejected: "go away" });
   expect(texts.leftOut).toMatchObject({ conversation: 1 });
 });
@@ -81,7 +84,14 @@ test("KTO: a verdict a row, a pair is two, and a rating of version 1 is read wit
       label: false,
     },
   ]);
-  expect(dataset.leftOut).toEqual({ "no-prompt": 2, "no-verdict": 1, "prompt-elsewhere": 1, retracted: 1, tie: 1 });
+  expect(dataset.leftOut).toEqual({
+    "no-prompt": 2,
+    "no-verdict": 1,
+    "prompt-elsewhere": 1,
+    retracted: 1,
+    "same-answers": 2,
+    tie: 1,
+  });
 });
 
 test("OpenAI: always messages, and what was imported in this format comes out as it was", () => {
@@ -128,6 +138,8 @@ test("provenance leads from each row to its event and its interaction", () => {
       "3\te9\t9\tb\tm2\t",
       "4\te15\t15\t\t\t",
       "5\te16\t16\t\t\t",
+      "6\te25\t25\t\t\t",
+      "7\te26\t26\ta\tm1\tv1",
       "",
     ].join("\n"),
   );

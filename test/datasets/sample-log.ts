@@ -67,6 +67,16 @@ export const sampleLog: readonly RecordedEvent[] = logOf(
   ["inference-b", "InferenceFeedback", { kind: "seen" }],
   ["feedback-d", "CorrectionSubmitted", { corrected: "d", ...about("no such inference"), sessionId: "s" }],
   ["feedback-d", "CorrectionSubmitted", { corrected: { label: "2" }, ...about("a") }],
+  [
+    "feedback-d",
+    "CorrectionSubmitted",
+    { original: "e", corrected: "E", context: { inputFeatures: { text: "from the signal" } } },
+  ],
+  [
+    "feedback-d",
+    "CorrectionSubmitted",
+    { original: "2", corrected: "II", context: { requestId: "a", inputFeatures: { length: 3 } } },
+  ],
   ["feedback-d", "PreferenceLogged", { prompt: "p", chosen: "same", rejected: "same" }],
 );
 

@@ -1,18 +1,23 @@
 /** `retrace dataset` against a runtime: the same bytes from its log, from JetStream and from a copy; and the refusals. */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Client, connect } from "retrace";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { buildDataset } from "../../actors/datasets/dataset.ts";
+import { integerIn, readSpec } from "../../actors/verbs/dataset/read-spec.ts";
 import { registerDataset } from "../../actors/verbs/dataset/register-dataset.ts";
+import { assertRegistration } from "../../actors/verbs/dataset/registration-names.ts";
 import { type DatasetRequest, writeDataset } from "../../actors/verbs/dataset/write-dataset.ts";
 import { datasetSpec } from "../../schemas/dataset-spec.ts";
 import { type Ended, runCli } from "../cli/run-cli.ts";
+import { startCli } from "../imports/built-cli.ts";
 import { startRuntime, type TestRuntime } from "../support/runtime.ts";
 import { tempDir } from "../support/temp.ts";
 import { logByJetStream, logByQuery } from "./read-back.ts";
 import { sampleTypes } from "./sample-log.ts";
+import { sendAll } from "./send-all.ts";
 
 const folder = tempDir();
 const specs = {
@@ -50,38 +55,23 @@ beforeAll(async () => {
   runtime = await startRuntime({ dataDir: tempDir() });
   client = await connect({ servers: runtime.url, actor: "ada" });
   const about = (i: number) => ({ context: { requestId: `i${i}`, modelId: "m" }, sessionId: "s" });
-  for (let i = 0; i < 40; i++) {
+  const signals = Array.from({ length: 40 }, (_, i) => {
     const inputFeatures = { zulu: `läuft ${i}\u2028`, alpha: [i, 0.1 * i] };
     const made = { modelId: "m", modelVersion: `v${i % 3}`, inputFeatures, output: `answer ${i}`, confidence: 0.99 };
-    if (i % 4 !== 0) await client.send("inference", `i${i}`, { type: "RecordInference", data: made });
-    const thread = `t${i % 7}`;
-    await client.send("feedback", thread, { type: "SubmitCorrection", data: { corrected: `c${i}`, ...about(i) } });
-    await client.send("feedback", thread, { type: "RateOutput", data: { rating: 1 + (i % 5), ...about(i) } });
     const pair = { prompt: `p${i}`, chosen: { b: i, a: "x" }, rejected: "no", annotator: i % 2 === 0 ? "ann" : "bob" };
-    const { events } = await client.send("feedback", thread, { type: "LogPreference", data: pair });
-    const eventId = events[0]?.id as string;
-    if (i % 10 === 9) await client.send("feedback", thread, { type: "RetractFeedback", data: { eventId } });
-  }
-  position = (await client.query<{ position: number }>("health")).position;
+    return [
+      ["feedback", `t${i % 7}`, "LogPreference", pair],
+      // Of every fourth only the signals are there.
+      ["inference", `${i % 4 === 0 ? "other" : "i"}${i}`, "RecordInference", made],
+      ["feedback", `t${i % 7}`, "SubmitCorrection", { corrected: `c${i}`, ...about(i) }],
+      ["feedback", `t${i % 7}`, "RateOutput", { rating: 1 + (i % 5), ...about(i) }],
+    ] as const;
+  });
+  position = await sendAll(client, signals.flat(), [36, 76, 116, 156]);
   await client.send("feedback", "t1", { type: "LogPreference", data: { prompt: "later", chosen: "a", rejected: "b" } });
 });
 
 afterAll(() => client?.close());
-
-test("the command line tells what it has written", async () => {
-  const out = join(folder, "told");
-  const built = await retrace(
-    ...["dataset", "build", "--at", `${position}`, "--spec", specFile("told", specs.trl), "--out", out, "--json"],
-  );
-  expect(built).toMatchObject({ code: 0, stderr: "" });
-  const files = filesIn(out);
-  expect(Object.keys(files).sort()).toEqual(["data.jsonl", "manifest.json", "provenance.tsv"]);
-  const told = JSON.parse(built.stdout);
-  const data = files["data.jsonl"] as string;
-  const sha256 = createHash("sha256").update(data).digest("hex");
-  expect(told).toMatchObject({ position, sha256, rowCount: data.split("\n").length - 1, leftOut: { retracted: 4 } });
-  expect({ folder: out, ...JSON.parse(files["manifest.json"] as string) }).toEqual(told);
-});
 
 test("the same bytes from the runtime, in small pages too, from JetStream, and from a copy of the log", async () => {
   const logs = [await logByQuery(client), await logByJetStream(client, position + 1)];
@@ -100,12 +90,13 @@ test("the same bytes from the runtime, in small pages too, from JetStream, and f
     expect(files[1]).toEqual(files[0]);
     expect(files[2]).toEqual(files[0]);
     for (const log of logs) {
-      const { data, provenance, rowCount } = buildDataset(log, datasetSpec.parse(spec), position);
+      const { data, provenance, rowCount, leftOut } = buildDataset(log, datasetSpec.parse(spec), position);
       expect({ data, provenance }).toEqual({
         data: files[0]?.["data.jsonl"],
         provenance: files[0]?.["provenance.tsv"],
       });
       expect(rowCount).toBeGreaterThan(20);
+      expect(leftOut.retracted).toBe(4);
     }
   }
   await other.close();
@@ -113,73 +104,80 @@ test("the same bytes from the runtime, in small pages too, from JetStream, and f
 
 test("a registered dataset is a version that says how to build it again; registering again adds nothing", async () => {
   const spec = { ...specs.trl, where: { "data.annotator": "ann" } };
-  const args = ["--at", `${position}`, "--spec", specFile("registered", spec)];
-  const out = join(folder, "registered");
-  const built = await retrace("dataset", "build", ...args, "--out", out, "--register", "pairs", "--version", "v1");
-  expect(built).toMatchObject({
-    code: 0,
-    stderr: "",
-    stdout: expect.stringContaining("version v1 of dataset pairs\n"),
-  });
+  const [out, changed] = [join(folder, "registered"), join(folder, "changed")];
+  const args = ["--at", `${position}`, "--spec", specFile("registered", spec), "--out", out, "--json"];
+  const built = await retrace("dataset", "build", ...args, "--register", "pairs", "--version", "v1");
+  expect(built).toMatchObject({ code: 0, stderr: "" });
+  const { folder: named, registered, ...told } = JSON.parse(built.stdout);
+  expect({ named, registered }).toEqual({ named: out, registered: { id: "pairs", version: "v1", isNew: true } });
 
-  const again = await retrace("dataset", "register", out, "--id", "pairs", "--version", "v1", "--json");
-  expect(JSON.parse(again.stdout)).toEqual({ id: "pairs", version: "v1", isNew: false });
+  const files = filesIn(out);
+  expect(Object.keys(files).sort()).toEqual(["data.jsonl", "manifest.json", "provenance.tsv"]);
+  const data = files["data.jsonl"] as string;
+  const sha256 = createHash("sha256").update(data).digest("hex");
+  const rowCount = data.split("\n").length - 1;
+  expect(told).toMatchObject({ position, spec, sha256, rowCount, shapes: { texts: rowCount, messages: 0 } });
+  const manifest = JSON.parse(files["manifest.json"] as string);
+  expect(manifest).toEqual(told);
+
+  cpSync(out, changed, { recursive: true });
+  writeFileSync(join(changed, "data.jsonl"), "{}\n");
+  const [again, refused] = await Promise.all([
+    retrace("dataset", "register", out, "--id", "pairs", "--version", "v1"),
+    retrace("dataset", "register", changed, "--id", "pairs"),
+  ]);
+  expect(again).toEqual({ code: 0, stdout: "version v1 of dataset pairs was there already\n", stderr: "" });
+  expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("NOT_A_DATASET") });
   const { events } = await client.history("dataset", "pairs");
-  const manifest = JSON.parse(readFileSync(join(out, "manifest.json"), "utf8"));
-  const { rowCount, sha256 } = manifest;
-  expect(events.map(({ type, data }) => ({ type, data }))).toEqual([
+  expect(events.map(({ type, data: versioned }) => ({ type, versioned }))).toEqual([
     {
       type: "DatasetVersioned",
-      data: { version: "v1", contentHash: sha256, builtFrom: { position, spec, rowCount, sha256 } },
+      versioned: { version: "v1", contentHash: sha256, builtFrom: { position, spec, rowCount, sha256 } },
     },
   ]);
 
   const other = { ...manifest, sha256: "0".repeat(64) };
   const taken = registerDataset(client, other, { id: "pairs", version: "v1" });
   await expect(taken).rejects.toMatchObject({ code: "VERSION_EXISTS" });
-  const named = { id: "pairs", version: `${position}-000000000000` };
-  expect(await registerDataset(client, other, { id: "pairs" })).toEqual({ ...named, isNew: true });
-  expect(await registerDataset(client, other, { id: "pairs" })).toEqual({ ...named, isNew: false });
+  const unnamed = { id: "pairs", version: `${position}-000000000000` };
+  expect(await registerDataset(client, other, { id: "pairs" })).toEqual({ ...unnamed, isNew: true });
+  expect(await registerDataset(client, other, { id: "pairs" })).toEqual({ ...unnamed, isNew: false });
 
-  writeFileSync(join(out, "data.jsonl"), "{}\n");
-  const changed = await retrace("dataset", "register", out, "--id", "pairs");
-  expect(changed).toMatchObject({ code: 1, stderr: expect.stringContaining("NOT_A_DATASET") });
+  // While somebody's own round is open, that has to be decided first.
+  await client.send("dataset", "open", { type: "IngestData", data: {} });
+  const early = registerDataset(client, manifest, { id: "open" });
+  await expect(early).rejects.toMatchObject({ code: "NOT_ALLOWED_IN_STATE" });
 });
 
 test("what cannot be built is refused before anything is written, with a code and a status", async () => {
   const out = join(folder, "refused");
   const good = specFile("good", specs.trl);
+  const bad = specFile("bad", { ...specs.trl, where: { annotator: 1, "data.x": { gt: true } }, more: 1 });
   const build = (...args: readonly string[]) => retrace("dataset", "build", "--out", out, ...args);
-
-  const ahead = await build("--at", "999999", "--spec", good, "--json");
+  const [ahead, wrong, nameless] = await Promise.all([
+    build("--at", "999999", "--spec", good, "--json"),
+    build("--at", "1", "--spec", bad, "--json"),
+    build("--at", "1", "--spec", good, "--version", "v1"),
+  ]);
   expect(ahead.code).toBe(1);
   expect(JSON.parse(ahead.stderr)).toMatchObject({ error: { code: "POSITION_NOT_REACHED", retryable: true } });
-
-  const bad = specFile("bad", {
-    format: "trl",
-    types: ["OutputApproved"],
-    where: { annotator: 1, "data.x": { gt: true } },
-    more: 1,
-  });
-  const wrong = await build("--at", "1", "--spec", bad, "--json");
   expect(wrong.code).toBe(2);
   const { error } = JSON.parse(wrong.stderr);
   expect(error.code).toBe("INVALID_SPEC");
-  expect(error.details.issues.map(({ path }: { path: string }) => path).sort()).toEqual([
-    "more",
-    "where.annotator",
-    "where.data.x.gt",
-  ]);
-
-  const usage = [
-    ["--at", "-1", "--spec", good],
-    ["--at", "1", "--spec", good, "--register", "a.b"],
-    ["--at", "1", "--spec", good, "--version", "v1"],
-  ];
-  for (const { code, stderr } of await Promise.all(usage.map((args) => build(...args)))) {
-    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringMatching(/^error: INVALID_OPTION: .*\n$/) });
-  }
+  const paths = error.details.issues.map(({ path }: { readonly path: string }) => path);
+  expect(paths.sort()).toEqual(["more", "where.annotator", "where.data.x.gt"]);
+  expect(nameless).toMatchObject({ code: 2, stderr: "error: INVALID_OPTION: --version belongs to --register\n" });
   expect(existsSync(out)).toBe(false);
+
+  const usage = { code: "INVALID_OPTION" };
+  for (const at of ["-1", "1.5", "1e3", "", "99999999999999999"]) {
+    expect(() => integerIn("--at", at)).toThrow(expect.objectContaining(usage));
+  }
+  expect(() => assertRegistration({ id: "a.b" })).toThrow(expect.objectContaining(usage));
+  expect(() => assertRegistration({ id: "a", version: "a\nb" })).toThrow(expect.objectContaining(usage));
+  await expect(readSpec(join(folder, "none.json"), datasetSpec)).rejects.toMatchObject(usage);
+  writeFileSync(join(folder, "torn.json"), "{");
+  await expect(readSpec(join(folder, "torn.json"), datasetSpec)).rejects.toMatchObject({ code: "INVALID_SPEC" });
 
   mkdirSync(out);
   writeFileSync(join(out, "mine.txt"), "precious");
@@ -200,8 +198,22 @@ test("a build that is given up leaves nothing behind", async () => {
   expect(readdirSync(parent)).toEqual([]);
 });
 
-test("every verb has help with an example", async () => {
-  const helps = await Promise.all([[], ["build"], ["register"]].map((verb) => retrace("dataset", ...verb, "--help")));
+test("a build that is killed leaves no dataset, or all of it; a later one is not in its way", async () => {
+  const parent = join(folder, "killed");
+  mkdirSync(parent);
+  const out = join(parent, "d");
+  const args = ["dataset", "build", "--at", `${position}`, "--spec", specFile("killed", specs.jsonl), "--out", out];
+  const { child, ended } = startCli(args, { RETRACE_NATS: runtime.url });
+  while (readdirSync(parent).length === 0) await nextTurn();
+  child.kill("SIGKILL");
+  await ended;
+  if (existsSync(out)) expect(Object.keys(filesIn(out))).toHaveLength(3);
+  else await writeDataset(client, { ...untold, spec: datasetSpec.parse(specs.jsonl), position, out });
+  expect(filesIn(out)).toEqual(filesIn(join(folder, "deep", "jsonl", "0")));
+});
+
+test("the verbs have help with an example", async () => {
+  const helps = await Promise.all([["build"], ["register"]].map((verb) => retrace("dataset", ...verb, "--help")));
   for (const help of helps) {
     expect(help).toMatchObject({ code: 0, stdout: expect.stringContaining("$ retrace dataset") });
   }

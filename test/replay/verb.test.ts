@@ -8,6 +8,7 @@ import { type WrittenSample, writeSample } from "../../actors/verbs/sample/write
 import { sampleSpec } from "../../schemas/sample-spec.ts";
 import { type Ended, runCli } from "../cli/run-cli.ts";
 import { logByJetStream, logByQuery } from "../datasets/read-back.ts";
+import { sendAll } from "../datasets/send-all.ts";
 import { startRuntime } from "../support/runtime.ts";
 import { tempDir } from "../support/temp.ts";
 
@@ -27,19 +28,9 @@ const retrace = (...args: readonly string[]): Promise<Ended> => runCli(args, { e
 beforeAll(async () => {
   nats = (await startRuntime({ dataDir: tempDir() })).url;
   client = await connect({ servers: nats });
-  for (let i = 0; i < 60; i++) {
-    const data = {
-      state: { z: i, a: 0.1 * i },
-      action: i % 3,
-      reward: (i % 5) - 2,
-      userSegment: i % 4 === 0 ? "eu" : "us",
-    };
-    const given = i % 3 === 0 ? { priority: i / 7 } : {};
-    const recorded = { type: "RecordTransition", data: { ...data, nextState: i + 1, ...given } };
-    const { events } = await client.send("feedback", `t${i % 2}`, recorded);
-    const retraction = { type: "RetractFeedback", data: { eventId: events[0]?.id } };
-    if (i % 20 === 19) await client.send("feedback", `t${i % 2}`, retraction);
-    if (i % 2 === 0) continue;
+  const steps = Array.from({ length: 60 }, (_, i) => {
+    const data = { state: { z: i, a: 0.1 * i }, action: i % 3, reward: (i % 5) - 2, nextState: i + 1 };
+    const more = { userSegment: i % 4 === 0 ? "eu" : "us", ...(i % 3 === 0 && { priority: i / 7 }) };
     const made = {
       modelId: "m",
       sessionId: `s${i % 5}`,
@@ -47,11 +38,13 @@ beforeAll(async () => {
       output: `answer ${i}`,
       confidence: 0.99,
     };
-    await client.send("inference", `i${i}`, { type: "RecordInference", data: made });
-    const verdict = i % 3 === 0 ? "ApproveOutput" : "RejectOutput";
-    await client.send("feedback", "verdicts", { type: verdict, data: { context: { requestId: `i${i}` } } });
-  }
-  position = (await client.query<{ position: number }>("health")).position;
+    return [
+      ["feedback", `t${i % 2}`, "RecordTransition", { ...data, ...more }],
+      ["inference", `i${i}`, "RecordInference", made],
+      ["feedback", "verdicts", i % 3 === 0 ? "ApproveOutput" : "RejectOutput", { context: { requestId: `i${i}` } }],
+    ] as const;
+  });
+  position = await sendAll(client, steps.flat(), [57, 59, 117, 119]);
   const later = { type: "RecordTransition", data: { state: 0, action: 0, reward: 9, priority: 1e9 } };
   await client.send("feedback", "t1", later);
 });

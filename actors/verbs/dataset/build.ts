@@ -60,7 +60,7 @@ Examples:
 
 async function build(options: BuildOptions, tools: VerbTools): Promise<void> {
   const { out, register: id, version } = options;
-  const position = integerIn("--at", options.at, 0);
+  const position = integerIn("--at", options.at);
   if (id !== undefined) assertRegistration({ id, version });
   else if (version !== undefined) throw new Refused("INVALID_OPTION", "--version belongs to --register");
   const spec = await readSpec(options.spec, datasetSpec);

@@ -12,11 +12,15 @@ export async function readSpec<Spec>(file: string, schema: z.ZodType<Spec>): Pro
   throw new Refused("INVALID_SPEC", `${name} is no spec`, error.issues.flatMap(issuesOf));
 }
 
-/** An integer of the command line. @throws Refused INVALID_OPTION. */
-export function integerIn(option: string, written: string, least: number): number {
+/** An integer of the command line, both bounds inclusive. @throws Refused INVALID_OPTION. */
+export function integerIn(
+  option: string,
+  written: string,
+  { least = 0, most = Number.MAX_SAFE_INTEGER }: { readonly least?: number; readonly most?: number } = {},
+): number {
   const number = Number(written);
-  if (/^\d{1,16}$/.test(written) && Number.isSafeInteger(number) && number >= least) return number;
-  throw new Refused("INVALID_OPTION", `${option} takes an integer from ${least}`);
+  if (/^\d{1,16}$/.test(written) && number >= least && number <= most) return number;
+  throw new Refused("INVALID_OPTION", `${option} takes an integer from ${least} to ${most}`);
 }
 
 async function read(file: string): Promise<string> {
@@ -46,7 +50,7 @@ function issuesOf(issue: z.core.$ZodIssue): Issue[] {
   if (issue.code === "invalid_key") {
     return [{ path: below([]), message: issue.issues.map(({ message }) => message).join("; ") }];
   }
-  if (issue.code !== "invalid_union") return [{ path: below([]), message: issue.message }];
+  if (issue.code !== "invalid_union" || issue.errors.length === 0) return [{ path: below([]), message: issue.message }];
   const inner = issue.errors.at(-1) ?? [];
   return inner.flatMap((one) => issuesOf({ ...one, path: [...issue.path, ...one.path] } as z.core.$ZodIssue));
 }

@@ -1,6 +1,6 @@
 /** Writes a dataset into a folder, which is there when all of it is, and not before. */
-import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { createHash, randomUUID } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { RecordedEvent } from "retrace";
@@ -30,7 +30,8 @@ export async function writeDataset(client: LogClient, request: DatasetRequest): 
   const out = resolve(request.out);
   assertFree(out);
   mkdirSync(dirname(out), { recursive: true });
-  const folder = mkdtempSync(join(dirname(out), `.${basename(out)}.partial-`));
+  const folder = join(dirname(out), `.${basename(out)}.partial-${randomUUID()}`);
+  mkdirSync(folder);
   try {
     const written = await writeRows(client, folder, request);
     writeFileSync(join(folder, fileNames.manifest), manifestText(written), { flush: true });

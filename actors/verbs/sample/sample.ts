@@ -22,13 +22,16 @@ export interface SampleOptions extends ClientOptions {
   readonly force?: boolean;
 }
 
+/** What was drawn is held in memory until it is written. */
+const maxCount = 10_000_000;
+
 /** The action of the verb. */
 export function sample(options: SampleOptions, tools: VerbTools): Promise<void> {
   return tellingRefusals(tools, options, async () => {
     const { out, force } = options;
-    const position = integerIn("--at", options.at, 0);
-    const count = integerIn("--n", options.n, 1);
-    const seed = integerIn("--seed", options.seed, 0);
+    const position = integerIn("--at", options.at);
+    const count = integerIn("--n", options.n, { least: 1, most: maxCount });
+    const seed = integerIn("--seed", options.seed);
     const spec = await readSpec(options.spec, sampleSpec);
     if (out !== "-" && force !== true && existsSync(out)) {
       throw new Refused("OUT_NOT_EMPTY", `${out} is there already: name another file, or replace it with --force`);
