@@ -38,7 +38,7 @@ export type Places = Pick<DatasetSpec, "promptFrom" | "outputFrom">;
 export function judge(event: RecordedEvent, interaction: Interaction, places: Places): Judgement | LeftOut {
   const data = latestData(event);
   if (data.tie === true) return { reason: "tie" };
-  const answers = answersIn(event.type, data, { answer: outputOf(interaction.output, places) });
+  const answers = answersIn(event.type, data, outputOf(interaction.output, places));
   if (answers === undefined) return { reason: "no-verdict" };
   const [good, bad] = [contentOf(answers.good), contentOf(answers.bad)];
   if (good === undefined && bad === undefined) return { reason: "no-answer" };
@@ -79,7 +79,7 @@ interface Answers {
 type Data = Readonly<Record<string, unknown>>;
 
 /** Undefined when the signal is neither for nor against an answer. */
-function answersIn(type: string, data: Data, { answer }: { readonly answer: unknown }): Answers | undefined {
+function answersIn(type: string, data: Data, answer: unknown): Answers | undefined {
   switch (type) {
     case "PreferenceLogged":
       return { good: data.chosen, bad: data.rejected };

@@ -1,7 +1,8 @@
 /** `retrace dataset build`: rows from the log as of a position, with where each of them comes from. */
-import type { Client, ClientOptions, VerbTools } from "retrace";
+import type { ClientOptions, VerbTools } from "retrace";
 import { datasetSpec } from "../../../schemas/dataset-spec.ts";
 import type { CliCommand } from "../import/row-format.ts";
+import { withLogBar } from "./log-bar.ts";
 import { assertReached } from "./log-reader.ts";
 import type { Manifest } from "./manifest.ts";
 import { integerIn, readSpec } from "./read-spec.ts";
@@ -10,7 +11,7 @@ import { sentenceOf } from "./register.ts";
 import { registerDataset } from "./register-dataset.ts";
 import { assertRegistration } from "./registration-names.ts";
 import { untilInterrupted } from "./until-interrupted.ts";
-import { assertFree, type DatasetRequest, writeDataset } from "./write-dataset.ts";
+import { assertFree, writeDataset } from "./write-dataset.ts";
 
 interface BuildOptions extends ClientOptions {
   readonly at: string;
@@ -68,8 +69,9 @@ async function build(options: BuildOptions, tools: VerbTools): Promise<void> {
   const client = await tools.connect(options);
   try {
     await assertReached(client, position);
-    const request = { spec, position, out };
-    const built = await untilInterrupted((signal) => buildWithBar(client, { ...request, signal }, tools));
+    const built = await untilInterrupted((signal) =>
+      withLogBar(tools, position, (onPosition) => writeDataset(client, { spec, position, out, signal, onPosition })),
+    );
     // Told before the registration, which may be refused: the dataset is there all the same.
     if (options.json !== true) tools.print(options, describe(out, built), built);
     const registered = id === undefined ? undefined : await registerDataset(client, built, { id, version });
@@ -77,24 +79,6 @@ async function build(options: BuildOptions, tools: VerbTools): Promise<void> {
     else if (registered !== undefined) tools.print(options, sentenceOf(registered), registered);
   } finally {
     await client.close();
-  }
-}
-
-async function buildWithBar(
-  client: Client,
-  request: Omit<DatasetRequest, "onPosition">,
-  tools: VerbTools,
-): Promise<Manifest> {
-  const bar = tools.progress("log", request.position);
-  let reached = 0;
-  const onPosition = (position: number): void => {
-    bar.advance(position - reached);
-    reached = position;
-  };
-  try {
-    return await writeDataset(client, { ...request, onPosition });
-  } finally {
-    bar.stop();
   }
 }
 

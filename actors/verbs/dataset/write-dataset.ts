@@ -1,6 +1,6 @@
 /** Writes a dataset into a folder, which is there when all of it is, and not before. */
 import { createHash, randomUUID } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { RecordedEvent } from "retrace";
@@ -17,7 +17,7 @@ export interface DatasetRequest {
   readonly position: number;
   /** The folder: absent or empty. */
   readonly out: string;
-  /** Told how far it has come, the position at the end. */
+  /** Told how far it has come. */
   readonly onPosition: (position: number) => void;
   readonly signal: AbortSignal;
 }
@@ -47,8 +47,11 @@ export async function writeDataset(client: LogClient, request: DatasetRequest): 
 
 /** @throws Refused OUT_NOT_EMPTY. */
 export function assertFree(out: string): void {
-  if (!existsSync(out) || readdirSync(out).length === 0) return;
-  throw new Refused("OUT_NOT_EMPTY", `${out} is not empty: a dataset is never written over; name another folder`);
+  if (!existsSync(out) || (statSync(out).isDirectory() && readdirSync(out).length === 0)) return;
+  throw new Refused(
+    "OUT_NOT_EMPTY",
+    `${out} is not an empty folder: a dataset is never written over; name another folder`,
+  );
 }
 
 async function writeRows(client: LogClient, folder: string, request: DatasetRequest): Promise<Manifest> {
@@ -63,7 +66,8 @@ async function writeRows(client: LogClient, folder: string, request: DatasetRequ
       const parts = await partsOf(client, events, { maker, request });
       await data.write(parts.map((part) => part.data).join(""));
       await provenance.write(parts.map((part) => part.provenance).join(""));
-      request.onPosition(events.at(-1)?.position ?? position);
+      const last = events.at(-1);
+      if (last !== undefined) request.onPosition(last.position);
     }
     const { rowCount, ...counts } = maker.counts();
     const hashes = { sha256: await data.finish(), provenanceSha256: await provenance.finish() };

@@ -6,6 +6,7 @@ import type { Client, ClientOptions, VerbTools } from "retrace";
 import { sampleSpec } from "../../../schemas/sample-spec.ts";
 import type { SampleRequest } from "../../replay/sample.ts";
 import { sampleFingerprint } from "../../replay/sample-fingerprint.ts";
+import { withLogBar } from "../dataset/log-bar.ts";
 import { assertReached } from "../dataset/log-reader.ts";
 import { integerIn, readSpec } from "../dataset/read-spec.ts";
 import { Refused, tellingRefusals } from "../dataset/refused.ts";
@@ -40,7 +41,9 @@ export function sample(options: SampleOptions, tools: VerbTools): Promise<void> 
     try {
       await assertReached(client, position);
       const request = { spec, position, count, seed };
-      const written = await untilInterrupted((signal) => withBar(client, { ...request, signal, out }, tools));
+      const written = await untilInterrupted((signal) =>
+        withLogBar(tools, position, (onPosition) => writeTo(out, client, { ...request, signal, onPosition })),
+      );
       const told = { file: out, ...request, code: sampleFingerprint, ...written };
       if (out !== "-") tools.print(options, describe(out, written, request), told);
     } finally {
@@ -50,24 +53,6 @@ export function sample(options: SampleOptions, tools: VerbTools): Promise<void> 
 }
 
 type Reading = Omit<WrittenRequest, "write">;
-
-interface Asked extends Omit<Reading, "onPosition"> {
-  readonly out: string;
-}
-
-async function withBar(client: Client, { out, ...request }: Asked, tools: VerbTools): Promise<WrittenSample> {
-  const bar = tools.progress("log", request.position);
-  let reached = 0;
-  const onPosition = (position: number): void => {
-    bar.advance(position - reached);
-    reached = position;
-  };
-  try {
-    return await writeTo(out, client, { ...request, onPosition });
-  } finally {
-    bar.stop();
-  }
-}
 
 async function writeTo(out: string, client: Client, request: Reading): Promise<WrittenSample> {
   if (out === "-") return writeSample(client, { ...request, write: writeToStdout });

@@ -50,7 +50,8 @@ async function readCandidates(client: LogClient, request: WrittenRequest): Promi
   for await (const events of readPages(client, filterOf(spec), position)) {
     signal.throwIfAborted();
     for (const event of events) reader.take(event);
-    onPosition(events.at(-1)?.position ?? position);
+    const last = events.at(-1);
+    if (last !== undefined) onPosition(last.position);
   }
   return reader.candidates();
 }
