@@ -1,8 +1,6 @@
 /** The verb `export`: the log as a file, or as files by day. */
-import { once } from "node:events";
 import { createWriteStream, existsSync, renameSync, rmSync } from "node:fs";
-import type { Writable } from "node:stream";
-import { finished } from "node:stream/promises";
+import { pipeline } from "node:stream/promises";
 import { type Command as CliCommand, Option } from "commander";
 import { StartRefused } from "../core/fault.ts";
 import type { Client } from "../wire/client.ts";
@@ -89,43 +87,42 @@ async function exportDays(client: Client, options: Options): Promise<void> {
 async function exportEvents(client: Client, options: Options): Promise<void> {
   const { out } = options;
   if (out === "-") {
-    await writeEvents(client, process.stdout);
+    await pipeline(linesOf(client), process.stdout, { end: false });
     return;
   }
   if (existsSync(out) && options.force !== true) {
     throw new StartRefused(`${out} is there already: name another file, or replace it with --force`);
   }
   const partial = `${out}.partial`;
-  const file = createWriteStream(partial);
+  let events = 0;
   try {
-    const events = await writeEvents(client, file);
-    file.end();
-    await finished(file);
+    await pipeline(
+      linesOf(client, (count) => {
+        events += count;
+      }),
+      createWriteStream(partial),
+    );
     renameSync(partial, out);
-    verbTools.print(options, `${out}: ${events} events`, { file: out, events });
   } catch (error) {
-    file.destroy();
     rmSync(partial, { force: true });
     throw error;
   }
+  verbTools.print(options, `${out}: ${events} events`, { file: out, events });
 }
 
-/** Everything up to where the log ends now. */
-async function writeEvents(client: Client, to: Writable): Promise<number> {
+/** Everything up to where the log ends now, many lines at a time; told is how many. */
+async function* linesOf(client: Client, onEvents: (count: number) => void = () => {}): AsyncGenerator<string> {
   const { position: end } = await client.query<{ readonly position: number }>("health");
   const bar = verbTools.progress("export", end);
-  let written = 0;
   try {
     for (let after = 0; after < end; ) {
       const { events } = await client.events({ afterPosition: after, limit: Math.min(1_000, end - after) });
-      const text = events.map((event) => `${JSON.stringify(event)}\n`).join("");
-      if (!to.write(text)) await once(to, "drain");
-      written += events.length;
+      yield events.map((event) => `${JSON.stringify(event)}\n`).join("");
+      onEvents(events.length);
       after = events.at(-1)?.position ?? end;
       bar.advance(events.length);
     }
   } finally {
     bar.stop();
   }
-  return written;
 }

@@ -132,6 +132,13 @@ test.each<[string, (event: RecordedEvent) => unknown, string]>([
   await client.close();
 });
 
+test("a file that cannot be written is told in a sentence", async () => {
+  const nowhere = join(folder, "nowhere", "log.jsonl");
+  const { code, stdout, stderr } = await cli(source, "export", "events", "--out", nowhere);
+  expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+  expect(stderr).toMatch(/^retrace: .*ENOENT.*\n$/);
+});
+
 test("an admin verb that does not exist is told what there is", async () => {
   const client = await connect({ servers: source.url });
 
