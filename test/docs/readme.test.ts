@@ -35,7 +35,7 @@ beforeAll(async () => {
 const environment = () => ({ ...process.env, RETRACE_NATS: url, EMBED_DATA: join(project, "embedded") });
 
 async function shell(command: string): Promise<string> {
-  const line = command.replace(/^npx retrace\b/, `"${process.execPath}" "${join(root, "dist/src/main.js")}"`);
+  const line = command.replace(/\bnpx retrace\b/, `"${process.execPath}" "${join(root, "dist/src/main.js")}"`);
   return (await run("sh", ["-c", line], { cwd: project, env: environment() })).stdout;
 }
 
@@ -45,9 +45,9 @@ async function script(file: string): Promise<string> {
 
 test("every shell command works as written", async () => {
   const commands = readme.filter(({ language }) => language === "sh").flatMap(commandsOf);
-  const here = commands.filter((command) => command.startsWith("npx retrace"));
-  expect(commands.filter((command) => !command.startsWith("npx retrace"))).toEqual(["npm start", "npm test"]);
-  for (const command of here) await shell(command);
+  const isOurs = (command: string): boolean => /(^|\| )npx retrace /.test(command);
+  expect(commands.filter((command) => !isOurs(command))).toEqual(["npm start", "npm test"]);
+  for (const command of commands.filter(isOurs)) await shell(command);
 
   const repeated = await shell(`npx retrace state training-run r1 --json`);
   expect(JSON.parse(repeated)).toMatchObject({ version: 3, state: { value: "completed" } });
@@ -84,6 +84,10 @@ test("the client's program runs, its conflict is a conflict, and a second run ch
 
 test("the program with many commands, an update and an object runs", async () => {
   expect(await script("more.ts")).toBe("300000\n");
+});
+
+test("the pipeline over the past runs, and its projection in the shadow of another", async () => {
+  expect(await script("replay.ts")).toMatch(/^\d+ steps; (\d+) of \1 rows would differ\n$/);
 });
 
 test("the new aggregate passes its own test", async () => {
