@@ -111,7 +111,7 @@ export class Decider {
     });
   }
 
-  /** Appends what has been decided, and writes the rows that are to be read with it. @throws when a head is not where the transaction has seen it. */
+  /** Appends what has been decided; the rows that are to be read with it are written by `finish`. @throws when a head is not where the transaction has seen it. */
   append(tx: Transaction, events: readonly NewEvent[]): readonly RecordedEvent[] {
     const result = this.#options.store.append(events, tx);
     if (result.outcome === "appended") {
@@ -121,6 +121,11 @@ export class Decider {
     throw new Error(
       `the head of ${result.stream} moved from ${result.expected} to ${result.actual} inside a transaction`,
     );
+  }
+
+  /** Whoever decides or appends in a transaction calls it last. */
+  finish(tx: Transaction): void {
+    this.#options.projections.flush(tx);
   }
 }
 

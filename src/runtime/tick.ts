@@ -88,9 +88,12 @@ export class Tick {
     const touched = new Map<string, LiveActor>();
     let outcomes: readonly (CommandOutcome | TooFar)[];
     try {
-      outcomes = await this.#options.store.withTransaction((tx) =>
-        batch.map(({ request }) => this.#options.decider.decide(tx, request, touched)),
-      );
+      const { store, decider } = this.#options;
+      outcomes = await store.withTransaction((tx) => {
+        const decided = batch.map(({ request }) => decider.decide(tx, request, touched));
+        decider.finish(tx);
+        return decided;
+      });
       this.#options.actors.keep(touched);
     } catch (error) {
       this.#options.actors.drop(touched.keys());

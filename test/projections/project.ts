@@ -44,6 +44,7 @@ export async function project<Row = Record<string, unknown>>(
     );
     if (result.outcome !== "appended") throw new Error("a conflict");
     projections.apply(tx, projection.mode, result.events);
+    projections.flush(tx);
   });
   const [parked] = store.scan("rows", { prefix: [projection.name, 1, "parked"], limit: 1 });
   if (parked !== undefined) throw new Error(`parked: ${JSON.stringify(parked.value)}`);

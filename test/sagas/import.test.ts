@@ -16,7 +16,7 @@ test("sagas do not react to what is imported, not even between two parts of it",
   const log = JSON.parse(JSON.stringify([...from.store.readAll()])) as { position: number }[];
 
   const to = await openSagas(actors);
-  const verb = importEvents(to.store, { apply: () => {} });
+  const verb = importEvents(to.store, { apply: () => {}, flush: () => {} });
   for (const event of log) {
     await verb.answer({ afterPosition: event.position - 1, events: [event] });
     await to.settle();

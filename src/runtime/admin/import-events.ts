@@ -55,10 +55,11 @@ export interface ImportEventsReply {
  * Appends events with the ids, positions, versions and times they had: all of a request, or none.
  * Refused with REJECTED: LOG_ENDS_ELSEWHERE, NOT_AN_EXPORT.
  */
-export function importEvents(store: EventStore, projections: Pick<Projections, "apply">): Query {
+export function importEvents(store: EventStore, projections: Pick<Projections, "apply" | "flush">): Query {
   const answer = (request: z.output<typeof body>): Promise<ImportEventsReply> =>
     store.withTransaction((tx) => {
       projections.apply(tx, "sync", append(store, tx, request));
+      projections.flush(tx);
       return { position: store.position() };
     });
   return query("import-events", body, answer, { invalid: "INVALID_COMMAND" });

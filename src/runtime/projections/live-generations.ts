@@ -3,7 +3,7 @@
  * applied now. Generations are kept in mind as long as no process has changed which there are, and their rows as long as
  * nobody else has written any: both are stamps in the store, so a transaction that came to nothing shows, too.
  */
-import type { Transaction } from "../../core/event-store.ts";
+import type { TableReader, Transaction } from "../../core/event-store.ts";
 import type { Projection, ProjectionMode } from "../../core/projection.ts";
 import type { Clock } from "../clock.ts";
 import { type Listeners, listenersOf } from "./apply-events.ts";
@@ -86,15 +86,19 @@ export class LiveGenerations {
     known.stamp = stamp;
   }
 
-  /** Writes what the listeners of a mode have changed. */
-  flush(tx: Transaction, mode: ProjectionMode): void {
-    const known = this.#known.get(mode);
-    const changed = (known?.targets ?? []).filter(({ rows }) => rows.changes > 0);
-    if (known === undefined || changed.length === 0) return;
+  /** Writes what was changed in the transaction; whoever else reads, there is nothing to write. */
+  flush(reader: TableReader): void {
+    for (const [mode, known] of this.#known) if (known.tx === reader) this.#flush(known.tx, mode, known);
+  }
+
+  #flush(tx: Transaction, mode: ProjectionMode, known: Known): void {
+    const changed = known.targets.filter(({ rows }) => rows.changes > 0);
+    if (changed.length === 0) return;
     for (const { rows } of changed) rows.flush(tx);
     this.#flushes += 1;
-    known.stamp = `${this.#id}:${this.#flushes}`;
-    writeStamp(tx, mode, known.stamp as string);
+    const stamp = `${this.#id}:${this.#flushes}`;
+    writeStamp(tx, mode, stamp);
+    known.stamp = stamp;
   }
 
   #read(tx: Transaction, mode: ProjectionMode, position: number): Known {

@@ -102,7 +102,7 @@ export class Projections {
   /**
    * Applies events that follow one another in the log to the rows of every projection of a mode, within the transaction.
    * The sync ones: by whoever appends, all events that it appends. The async ones: by the follower, with its checkpoint.
-   * What a handler cannot take is parked; only a fault of the store is thrown.
+   * What a handler cannot take is parked; only a fault of the store is thrown. Nothing is written before `flush`.
    */
   apply(tx: Transaction, mode: ProjectionMode, events: readonly RecordedEvent[]): void {
     const [first] = events;
@@ -110,7 +110,11 @@ export class Projections {
     const listeners = this.#live.listeners(tx, mode, first.position);
     if (listeners.size === 0) return;
     applyEvents(listeners, events, this.#options);
-    this.#live.flush(tx, mode);
+  }
+
+  /** Writes each row once that was changed in the transaction: whoever has applied events calls it last. */
+  flush(tx: Transaction): void {
+    this.#live.flush(tx);
   }
 
   /**
@@ -118,6 +122,7 @@ export class Projections {
    * there is no such projection, or nothing live yet.
    */
   read(reader: TableReader, name: string, query: RowsQuery): ReadRows | undefined {
+    this.#live.flush(reader);
     const readable = this.readable(reader, name);
     return readable && { ...placeOf(readable), rows: rowsIn(this.#rowsOf(reader, readable), query) };
   }
@@ -133,6 +138,7 @@ export class Projections {
 
   /** Reads the next rows that fulfil conditions, looking at a thousand at most: for pages, slice by slice. */
   find(reader: TableReader, name: string, query: FindQuery): FoundRows | undefined {
+    this.#live.flush(reader);
     const readable = this.readable(reader, name);
     if (readable === undefined) return undefined;
     return { ...placeOf(readable), ...findRows(this.#rowsOf(reader, readable), query, { reader, readable }) };

@@ -14,7 +14,7 @@ import { type SagaTools, TooFarAway } from "./tools.ts";
 export interface ReactorOptions extends SagaTools {
   readonly actors: LiveActors;
   readonly aggregates: ReadonlyMap<string, LoadedAggregate>;
-  /** Applies an event to the projections that are kept beside the sagas. */
+  /** Applies events to the projections that are kept beside the sagas; the decider's `finish` writes their rows. */
   readonly project: (tx: Transaction, events: readonly RecordedEvent[]) => void;
   /** Of those projections: the event types they want. */
   readonly projected: ReadonlySet<string>;
@@ -165,7 +165,7 @@ export class Reactor {
   }
 
   async #transaction<T>(work: (tx: Transaction, reaction: Reaction) => T): Promise<T> {
-    const { store, actors, policies } = this.#options;
+    const { store, actors, policies, decider } = this.#options;
     for (;;) {
       let reaction: Reaction | undefined;
       try {
@@ -173,6 +173,7 @@ export class Reactor {
           reaction = new Reaction(tx, this.#options, this.#failures.setAside);
           const done = work(tx, reaction);
           reaction.finish();
+          decider.finish(tx);
           return done;
         });
         const { steps, streams } = reaction as unknown as Reaction;

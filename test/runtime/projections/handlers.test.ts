@@ -55,6 +55,7 @@ describe.each(stores)("over the %s store", (_, open) => {
     const failing = store.withTransaction((tx) => {
       const appended = store.append([moved(5), moved(null)], tx);
       if (appended.outcome === "appended") projections.apply(tx, "sync", appended.events);
+      projections.flush(tx);
       throw new Error("undo");
     });
     await expect(failing).rejects.toThrow("undo");

@@ -45,7 +45,9 @@ async function fail(store: EventStore, projections: Projections, events: readonl
       throw new Error("on purpose");
     };
     const full: Transaction = { get: tx.get.bind(tx), scan: tx.scan.bind(tx), put, delete: put };
-    projections.apply(end === "fails behind them" ? tx : full, "sync", appended.events);
+    const reached = end === "fails behind them" ? tx : full;
+    projections.apply(reached, "sync", appended.events);
+    if (end !== "fails before them") projections.flush(reached);
     throw new Error("on purpose");
   });
   await expect(work).rejects.toThrow("on purpose");
@@ -76,7 +78,7 @@ describe.each(stores)("over the %s store", (_, open) => {
     const step = fc.record({
       batch: fc.array(anyEvent, { minLength: 1, maxLength: 6 }),
       process: fc.nat(1),
-      end: fc.constantFrom("commits", "commits", "commits", "fails in the rows", "fails behind them"),
+      end: fc.constantFrom("commits", "commits", "commits", "fails before them", "fails in them", "fails behind them"),
     });
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 20 }), async (steps) => {

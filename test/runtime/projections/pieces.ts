@@ -109,6 +109,7 @@ export async function append(store: EventStore, projections: Projections, events
     const appended = store.append(events, tx);
     if (appended.outcome !== "appended") throw new Error("a conflict");
     projections.apply(tx, "sync", appended.events);
+    projections.flush(tx);
   });
 }
 
@@ -118,6 +119,7 @@ export function follow(store: EventStore, projections: Projections): Subscriptio
   return store.subscribeAll(async (events) => {
     await store.withTransaction((tx) => {
       projections.apply(tx, "async", events);
+      projections.flush(tx);
       tx.put("checkpoints", ["react"], events.at(-1)?.position);
     });
   }, position);
