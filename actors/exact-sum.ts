@@ -8,6 +8,12 @@ export type ExactSum = readonly number[];
 
 /** The sum and one number more. @throws RangeError when it is beyond what a number can hold. */
 export function plus(sum: ExactSum, value: number): ExactSum {
+  const [only = 0] = sum;
+  // Most sums are of one part and stay so.
+  if (sum.length <= 1 && Number.isSafeInteger(only) && Number.isSafeInteger(value)) {
+    const next = only + value;
+    if (Number.isSafeInteger(next)) return next === 0 ? [] : [next];
+  }
   let rest = grown(sum.toReversed(), value);
   const parts: number[] = [];
   while (rest.length > 0) {

@@ -77,21 +77,20 @@ export type Sign = 1 | -1;
 /** The window after an event, or after its retraction. Undefined where nothing is left in it. */
 export function counted(row: WindowRow, one: Contribution, sign: Sign): WindowRow | undefined {
   const { rating, reward, isNegative, isCorrection, isInference, doesAgree, deployment } = one;
+  const share = rating === undefined ? undefined : (rating.value - rating.min) / (rating.max - rating.min);
   const isOfCorrection = isInference === true || isCorrection === true;
+  const inferences = isInference === true ? sign : 0;
+  // Every field each time: rows of one shape are copied much faster.
   const next: WindowRow = {
     ...row,
     counts: withCount(row.counts, one.type, sign),
-    ...(rating !== undefined && {
-      rating: withNumber(row.rating, rating.value, sign),
-      ratingShare: withNumber(row.ratingShare, (rating.value - rating.min) / (rating.max - rating.min), sign),
-    }),
-    ...(reward !== undefined && { reward: withNumber(row.reward, reward, sign) }),
-    ...(isNegative !== undefined && { negative: withRate(row.negative, { count: isNegative ? sign : 0, of: sign }) }),
-    ...(isOfCorrection && {
-      correction: withRate(row.correction, { count: isCorrection ? sign : 0, of: isInference ? sign : 0 }),
-    }),
-    ...(doesAgree !== undefined && { accuracy: withRate(row.accuracy, { count: doesAgree ? sign : 0, of: sign }) }),
-    ...(deployment !== undefined && { deployments: withDeployment(row.deployments, deployment, sign) }),
+    rating: withNumber(row.rating, rating?.value, sign),
+    ratingShare: withNumber(row.ratingShare, share, sign),
+    reward: withNumber(row.reward, reward, sign),
+    negative: withRate(row.negative, isNegative, sign),
+    correction: isOfCorrection ? withRate(row.correction, isCorrection === true, sign, inferences) : row.correction,
+    accuracy: withRate(row.accuracy, doesAgree, sign),
+    deployments: deployment === undefined ? row.deployments : withDeployment(row.deployments, deployment, sign),
   };
   return isEmpty(next) ? undefined : next;
 }
@@ -106,11 +105,10 @@ function isEmpty({
   accuracy,
   deployments,
 }: WindowRow): boolean {
+  if (Object.keys(counts).length > 0 || Object.keys(deployments).length > 0) return false;
   const means = [rating, ratingShare, reward];
   const rates = [negative, correction, accuracy];
   return (
-    Object.keys(counts).length === 0 &&
-    Object.keys(deployments).length === 0 &&
     means.every(({ count, sum }) => count === 0 && sum.length === 0) &&
     rates.every(({ count, of }) => count === 0 && of === 0)
   );
@@ -123,14 +121,19 @@ function withCount(counts: WindowRow["counts"], type: string, sign: Sign): Windo
   return others;
 }
 
-function withNumber({ count, sum }: Mean, value: number, sign: Sign): Mean {
-  const next = { count: count + sign, sum: plus(sum, sign * value) };
-  return { ...next, mean: next.count === 0 ? null : nearest(next.sum) / next.count };
+function withNumber(mean: Mean, value: number | undefined, sign: Sign): Mean {
+  if (value === undefined) return mean;
+  const count = mean.count + sign;
+  const sum = plus(mean.sum, sign * value);
+  return { count, sum, mean: count === 0 ? null : nearest(sum) / count };
 }
 
-function withRate({ count, of }: Rate, more: Pick<Rate, "count" | "of">): Rate {
-  const next = { count: count + more.count, of: of + more.of };
-  return { ...next, rate: next.of === 0 ? null : next.count / next.of };
+/** `more` is how many there are to count it of: the one itself, unless they are counted elsewhere. */
+function withRate(rate: Rate, isCounted: boolean | undefined, sign: Sign, more: number = sign): Rate {
+  if (isCounted === undefined) return rate;
+  const count = rate.count + (isCounted ? sign : 0);
+  const of = rate.of + more;
+  return { count, of, rate: of === 0 ? null : count / of };
 }
 
 function withDeployment(
