@@ -1,5 +1,5 @@
 /**
- * Part (i): a saga of three steps, each a command of its own, beside a single command, by turns in one runtime. The
+ * Part (j): a saga of three steps, each a command of its own, beside a single command, by turns in one runtime. The
  * client begins it with a command and asks for the state until it sees the last step's event.
  */
 import { mkdirSync } from "node:fs";
@@ -8,6 +8,7 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import { packageRoot } from "../../src/cli/package.ts";
 import { openConnection } from "../../src/wire/connection.ts";
 import { type CpuMs, cpuBetween, cpuMs } from "./cpu.ts";
+import { driftFigures } from "./drift.ts";
 import { type Figure, spread } from "./figures.ts";
 import { drained } from "./health.ts";
 import { each, type LoadResult, load } from "./load.ts";
@@ -54,16 +55,18 @@ export async function sagaFigures({ sizes, folder, profileDir, progress }: Setti
     return { ...result, cpu: cpuBetween(before, cpuMs(roles)) };
   };
 
-  progress("i: warming up");
+  progress("j: warming up");
   for (const kind of kinds) await slice(kind, 16, sizes.warmUpMs);
   for (const kind of kinds) await slice(kind, 1, sizes.warmUpMs);
   const seen: Record<Kind, Slice[]> = { single: [], asked: [], told: [] };
   const many: Slice[] = [];
   for (let round = 1; round <= sizes.rounds; round++) {
-    progress(`i: round ${round} of ${sizes.rounds}`);
+    progress(`j: round ${round} of ${sizes.rounds}`);
     for (const kind of kinds) seen[kind].push(await slice(kind, 1, sizes.sliceMs));
     many.push(await slice("told", 128, sizes.sliceMs));
   }
+  progress("j: drift");
+  const drift = await driftFigures(nats, single);
   await nats.close();
   await runtime.stop();
 
@@ -82,6 +85,7 @@ export async function sagaFigures({ sizes, folder, profileDir, progress }: Setti
       const value = (ms * 1_000) / operationCount;
       return { id: `saga.128.cpu.${role}`, part, text: `sagas, concurrency 128, CPU of ${role}`, value, unit: "us" };
     }),
+    ...drift,
   ];
 }
 

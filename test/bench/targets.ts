@@ -36,7 +36,14 @@ const targets: readonly Target[] = [
     limit: () => 0.5,
   },
   {
-    text: "p50 of a command at concurrency 1, against 2 x echo + 1.5 x synced commit",
+    text: "p50 of a command against 2 x echo + 1.5 x synced commit, one of each by turns",
+    unit: "ms",
+    is: "at most",
+    measured: (get) => get("turns.command"),
+    limit: (get) => 2 * get("turns.echo") + 1.5 * get("turns.commit"),
+  },
+  {
+    text: "the same, each without a pause in a row of its own",
     unit: "ms",
     is: "at most",
     measured: (get) => get("command.1.p50"),
@@ -104,6 +111,13 @@ const targets: readonly Target[] = [
     is: "at most",
     measured: (get) => get("saga.three.p50"),
     limit: (get) => 5 * get("saga.command.p50"),
+  },
+  {
+    text: "drift-guard: from the signal that crosses a threshold to the rollback, largest",
+    unit: "ms",
+    is: "at most",
+    measured: (get) => get("drift.max"),
+    limit: () => 2_000,
   },
 ];
 

@@ -1,6 +1,7 @@
 /** Keeps the reactor going: events as they become durable, timers as they fall due, one after the other. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { EventStore, Subscription } from "../../core/event-store.ts";
+import type { RecordedEvent } from "../../core/message.ts";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
 import type { Reactor } from "./reactor.ts";
@@ -16,14 +17,14 @@ export interface FollowerOptions {
 const minBackoffMs = 50;
 const maxBackoffMs = 2_000;
 /**
- * Where only projections want the events, the next ones wait: a commit for each command would cost the commands as much
- * as their own. The more there is to do, the longer, so that many events change a row once and most of the thread is left
- * to the commands; but not when the log is this many events ahead.
+ * Events that only projections want wait: a commit for each command would cost the commands as much as their own. The more
+ * there is to do, the longer, so that many events change a row once and most of the thread is left to the commands. They
+ * wait no longer when a saga listens to the next one, or when there are this many.
  */
 const minLingerMs = 10;
 const maxLingerMs = 100;
 const lingerPerWork = 8;
-const farBehind = 1_000;
+const maxPending = 1_000;
 /** Events that concern nobody move the checkpoint only when there is time for it. */
 const saveAfterMs = 50;
 /** A clock that is set forward is noticed within this time. */
@@ -40,6 +41,12 @@ export class Follower {
   #timer: NodeJS.Timeout | undefined;
   #save: NodeJS.Timeout | undefined;
   #restUntilMs = 0;
+  /** Seen, and not yet reacted to. */
+  #pending: RecordedEvent[] = [];
+  /** When they are reacted to at the latest, as `performance.now()` has it. */
+  #reactAtMs = 0;
+  #linger: NodeJS.Timeout | undefined;
+  #failure: unknown;
   #isOpen = true;
   /** The work at hand: one thing at a time. */
   #work: Promise<unknown> = Promise.resolve();
@@ -61,17 +68,14 @@ export class Follower {
         reactor.reload();
         await this.exclusive(() => this.#fireDue());
         if (!this.#isOpen) return;
-        this.#subscription = store.subscribeAll(async (events) => {
-          const beganMs = performance.now();
-          await this.exclusive(async () => {
-            await reactor.react(events);
-            backoffMs = minBackoffMs;
-            this.#sleep();
-            this.#saveSoon();
-          });
-          if (!reactor.concernsSagas(events)) await this.#linger(performance.now() - beganMs);
-        }, reactor.position);
+        this.#pending = [];
+        this.#failure = undefined;
+        const onReacted = (): void => {
+          backoffMs = minBackoffMs;
+        };
+        this.#subscription = store.subscribeAll((events) => this.#take(events, onReacted), reactor.position);
         await this.#subscription.done;
+        if (this.#failure !== undefined) throw this.#failure;
       } catch (error) {
         if (!this.#isOpen) return;
         log.warn({ err: error, position: reactor.position }, "the sagas wait and go on in a moment");
@@ -80,11 +84,33 @@ export class Follower {
     }
   }
 
-  async #linger(workMs: number): Promise<void> {
-    const { store, reactor } = this.#options;
-    if (store.position() - reactor.position >= farBehind) return;
-    const ms = Math.min(Math.max(minLingerMs, lingerPerWork * workMs), maxLingerMs);
-    await delay(ms, undefined, { ref: false });
+  /** Reacts to events, or has them wait for those that follow. */
+  async #take(events: readonly RecordedEvent[], onReacted: () => void): Promise<void> {
+    this.#pending.push(...events);
+    const leftMs = this.#reactAtMs - performance.now();
+    const isUrgent = this.#options.reactor.concernsSagas(events) || this.#pending.length >= maxPending;
+    if (isUrgent || leftMs <= 0) return this.#react(onReacted);
+    this.#linger ??= setTimeout(() => {
+      this.#react(onReacted).catch((error: unknown) => {
+        this.#failure = error;
+        void this.#subscription?.close();
+      });
+    }, leftMs).unref();
+  }
+
+  #react(onReacted: () => void): Promise<void> {
+    clearTimeout(this.#linger);
+    this.#linger = undefined;
+    return this.exclusive(async () => {
+      const beganMs = performance.now();
+      await this.#options.reactor.react(this.#pending.splice(0));
+      const endedMs = performance.now();
+      const lingerMs = Math.min(Math.max(minLingerMs, lingerPerWork * (endedMs - beganMs)), maxLingerMs);
+      this.#reactAtMs = endedMs + lingerMs;
+      onReacted();
+      this.#sleep();
+      this.#saveSoon();
+    });
   }
 
   /** Runs something between two steps of the reactor. */
@@ -150,6 +176,7 @@ export class Follower {
     this.#isOpen = false;
     clearTimeout(this.#timer);
     clearTimeout(this.#save);
+    clearTimeout(this.#linger);
     await this.#subscription?.close();
     await this.#running;
     await this.exclusive(() => this.#options.reactor.save()).catch(() => {});
