@@ -105,6 +105,7 @@ async function setPolicy(runtime: SagaRuntime, name: string, settings: object): 
   };
   await store.withTransaction((tx) => {
     decider.append(tx, [event]);
+    decider.finish(tx);
     const { refused } = policies.current(saga);
     if (refused === undefined) return;
     policies.forget();

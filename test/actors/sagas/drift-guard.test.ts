@@ -261,6 +261,7 @@ describe("what comes late", () => {
           metadata: { correlationId: id, causationId: id, commandId: id },
         },
       ]);
+      decider.finish(tx);
     });
     await models.settle();
   }
