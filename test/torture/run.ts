@@ -17,6 +17,9 @@ import { type CrowdFigures, crowdRun, figuresOf, openRouting } from "../actors/s
 import { absentCrowds, readCrowdSet } from "../consensus/crowd-sets.ts";
 import { crashRun } from "../crash/crash-run.ts";
 import { fuzzRun } from "../fuzz/fuzz-run.ts";
+import { checks } from "../projections/fan-in/checks.ts";
+import { absentFiles, allImports, unexplainedFiles } from "../projections/fan-in/files.ts";
+import { fanIn } from "../projections/fan-in.ts";
 import { simulations } from "../sagas/simulation.ts";
 import { timerRun } from "../sagas/timer-run.ts";
 import { spawnRuntime } from "../support/runtime-process.ts";
@@ -106,6 +109,36 @@ async function crowds(): Promise<void> {
   }
 }
 
+/** All real files as one history, and every projection against figures that were counted without it. */
+async function fanInOfAll(): Promise<void> {
+  if (absentFiles !== undefined) throw new Error(absentFiles);
+  const folder = mkdtempSync(join(tmpdir(), "retrace-torture-"));
+  process.stderr.write(`all real files, in ${folder}\n`);
+  const onProgress = (line: string): void => void process.stderr.write(`  ${line}\n`);
+  const all = await fanIn({ imports: allImports, folder, onProgress });
+  const failures = unexplainedFiles().map((file) => `nothing takes ${file}`);
+  for (const { name, parked, status } of [...all.followed, ...all.rebuilt]) {
+    if (parked > 0 || status !== "live") failures.push(`${name} is ${status}, with ${parked} events parked`);
+  }
+  failures.push(...all.differences.slice(0, 20).map((row) => `made anew, another row: ${row}`));
+  for (const [name, check] of Object.entries(checks)) {
+    try {
+      check(all);
+    } catch (error) {
+      failures.push(`${name}: ${(error as Error).message}`);
+    }
+  }
+  const rows = Object.fromEntries(all.rebuilt.map((made) => [made.name, made.rows]));
+  const files = allImports.reduce((sum, one) => sum + one.files.length, 0);
+  const { durationsMs, differences } = all;
+  const figures = { files, events: all.store.position(), rows, differences: differences.length, durationsMs };
+  process.stdout.write(`${JSON.stringify({ ...figures, failures: failures.length })}\n`);
+  await all.close();
+  if (failures.length === 0) return rmSync(folder, { recursive: true, force: true });
+  process.stderr.write(`${failures.join("\n")}\n`);
+  process.exitCode = 1;
+}
+
 interface ArrivalOptions {
   readonly leaseMinutes: number;
   readonly dueDays: number;
@@ -179,6 +212,11 @@ program
   .description("real crowds through review-routing, vote by vote: what is accepted, and how much of it is right")
   .addHelpText("after", "\nExample:\n  $ npm run torture -- crowds\n")
   .action(crowds);
+program
+  .command("fan-in")
+  .description("all real files as one history: every projection as counted without it, and the same when made anew")
+  .addHelpText("after", "\nExample:\n  $ npm run torture -- fan-in\n")
+  .action(fanInOfAll);
 program
   .command("arrivals")
   .description("a month of real ratings through review-routing, at their times: how long work waits, and who does it")
