@@ -5,6 +5,7 @@
 import { defineProjection, type EventData, type RecordedEvent } from "retrace";
 import type { trainingRun } from "../../schemas/training-run.ts";
 import { digestOf } from "../digest.ts";
+import { fieldIn } from "../given-fields.ts";
 import { isLowerBetter } from "../lower-is-better.ts";
 
 type Schemas = typeof trainingRun;
@@ -116,13 +117,15 @@ function recipeOf(data: Data<"TrainingRequested">): Partial<Summary> {
 type Step = Data<"TrainingProgress"> | Data<"TrainingProgressBatch">["steps"][number];
 
 function report(row: Summary, steps: readonly Step[]): Summary {
-  const metrics = new Map(Object.entries(row.metrics));
-  for (const { step, loss, metrics: reported } of steps) {
-    for (const [name, value] of Object.entries({ ...reported, ...(loss !== undefined && { loss }) })) {
-      metrics.set(name, withReading(name, metrics.get(name), { step, value }));
-    }
+  const metrics: Record<string, Metric> = { ...row.metrics };
+  const add = (name: string, step: number, value: Value): void => {
+    metrics[name] = withReading(name, fieldIn(metrics, name), { step, value });
+  };
+  for (const { step, loss, metrics: reported = {} } of steps) {
+    for (const name of Object.keys(reported)) add(name, step, reported[name] as Value);
+    if (loss !== undefined) add("loss", step, loss);
   }
-  return { ...row, lastStep: steps.at(-1)?.step ?? row.lastStep, metrics: Object.fromEntries(metrics) };
+  return { ...row, lastStep: steps.at(-1)?.step ?? row.lastStep, metrics };
 }
 
 function withReading(name: string, metric: Metric | undefined, last: Reading): Metric {

@@ -22,9 +22,9 @@ const maxBackoffMs = 2_000;
  * wait no longer when a saga listens to the next one, or when there are this many.
  */
 const minLingerMs = 10;
-const maxLingerMs = 100;
-const lingerPerWork = 8;
-const maxPending = 1_000;
+const maxLingerMs = 250;
+const lingerPerWork = 16;
+const maxPending = 4_000;
 /** Events that concern nobody move the checkpoint only when there is time for it. */
 const saveAfterMs = 50;
 /** A clock that is set forward is noticed within this time. */
