@@ -208,14 +208,28 @@ describe("measurements", () => {
     expect(end?.durationMs).toBe(20250);
   });
 
-  test("takes hyperparameters and seed from the flags, hardware and workload from the meta data", () => {
+  test("takes hyperparameters and seed from the flags, hardware and workload from the meta data, and no momentary reading", () => {
     const flags = { rng_seed: 42, framework: "jax" };
-    const metaData = { "workload.latent_dim": 8, gpu_model_name: "ACME T1000", rng_seed: 42 };
+    const readings = {
+      "cpu.util.avg_percent_since_last": 2.5,
+      "cpu.freq.current": 2000.1,
+      "mem.available": 5,
+      "mem.used": 3,
+      "mem.percent_used": 4.1,
+      "net.bytes_recv_since_boot": 77,
+      "gpu.0.compute.util": 0,
+      "gpu.0.mem.util": 0.5,
+      "gpu.0.mem.used": 1,
+      "gpu.0.mem.free": 1,
+      "gpu.0.temp.current": 37,
+    };
+    const hardware = { gpu_model_name: "ACME T1000", "gpu.0.mem.total": 16384, "mem.total": 8 };
+    const metaData = { "workload.latent_dim": 8, ...hardware, ...readings, rng_seed: 42 };
     expect(read(table, { flags, metaData }).start).toEqual({
       config: { format: "measurements-csv", "workload.latent_dim": 8 },
       hyperparameters: flags,
       seed: 42,
-      environment: { gpu_model_name: "ACME T1000" },
+      environment: hardware,
     });
   });
 

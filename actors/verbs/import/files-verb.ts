@@ -115,6 +115,11 @@ function whatIsWrong({ idPrefix, occurredAt }: FilesOptions): string | undefined
   if (idPrefix !== undefined && !/^[A-Za-z0-9_~-]{1,64}$/.test(idPrefix)) {
     return "--id-prefix takes 1 to 64 of A-Z a-z 0-9 _ - ~";
   }
+  return wrongTime(occurredAt);
+}
+
+/** What is wrong with the value of `--occurred-at`, in a sentence. */
+export function wrongTime(occurredAt: string | undefined): string | undefined {
   if (occurredAt === undefined || isoTimeOf(occurredAt) !== undefined) return undefined;
   return "--occurred-at takes a time as ISO 8601, like 2026-01-31T12:00:00Z";
 }

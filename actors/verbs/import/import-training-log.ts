@@ -17,6 +17,8 @@ export interface ImportOptions {
   readonly leaveOpen?: boolean;
   /** Steps in one command, 1 to 1,000. Default: 1,000. */
   readonly batchSteps?: number;
+  /** ISO 8601, for a log without times. Default: when the file was last written, or a day ago if that is earlier. */
+  readonly occurredAt?: string;
   /** Told the problems of the log before anything is sent. */
   readonly onProblems?: (problems: readonly LogProblem[]) => void;
   /** Told the number of metric lines, then how many each command brought. */
@@ -33,11 +35,16 @@ export interface ImportOutcome {
   readonly newSteps: number;
   readonly alreadyThere: number;
   readonly badLines: number;
+  /** What was taken for when it happened, where neither the log nor the options say it; absent when nothing was added. */
+  readonly assumedTime?: string;
   /** Of the run's stream. */
   readonly version: number;
 }
 
 const category = "training-run";
+
+/** Well above the age up to which sagas act on an event: a run that was made elsewhere must not begin a promotion. */
+const leastAgeMs = 24 * 60 * 60 * 1000;
 
 /**
  * Imports one file.
@@ -48,23 +55,28 @@ export async function importTrainingLog(
   file: string,
   options: ImportOptions = {},
 ): Promise<ImportOutcome> {
-  const { run: read, source } = await readLogFile(file);
+  const { run: read, source, changedMs } = await readLogFile(file);
   const id = options.id ?? runIdOf(file);
   options.onProblems?.(read.problems);
   options.onTotal?.(read.steps.length);
 
-  const logged = withoutFuture(read, Date.now());
+  const nowMs = Date.now();
+  const logged = withoutFuture(read, nowMs);
+  const said = logged.start.startedAt ?? options.occurredAt;
+  const undated = said ?? new Date(Math.min(changedMs, nowMs - leastAgeMs)).toISOString();
   const state = await stateOf(client, id);
   const isNew = state === undefined || state.state.value === "requested";
   if (!isNew) assertSameSource(id, state, source);
-  const run = openRun(client, id, { state, correlationId: `import-${source.sha256}` });
+  const run = openRun(client, id, { state, correlationId: `import-${source.sha256}`, undated });
   if (isNew) await start(run, logged, source);
   const newSteps = await bringSteps(run, stepsToBring(logged, isNew ? undefined : state, options), options);
   if (logged.end !== undefined && options.leaveOpen !== true && run.status === "running") await complete(run, logged);
 
   const alreadyThere = logged.steps.length - newSteps;
   const badLines = logged.problems.length;
-  return { run: id, status: run.status, newSteps, alreadyThere, badLines, version: run.version };
+  const isAssumed = said === undefined && run.version > (state?.version ?? 0);
+  const assumed = isAssumed ? { assumedTime: undated } : {};
+  return { run: id, status: run.status, newSteps, alreadyThere, badLines, ...assumed, version: run.version };
 }
 
 /** A run being written. It names the version it expects, so that two imports at once cannot interleave. */
@@ -80,9 +92,11 @@ interface OpenRunOptions {
   readonly state: StateReply | undefined;
   /** The same for everything that comes from one file, however often it is imported. */
   readonly correlationId: string;
+  /** When that happened of which the log does not say it. */
+  readonly undated: string;
 }
 
-function openRun(client: Client, id: string, { state, correlationId }: OpenRunOptions): OpenRun {
+function openRun(client: Client, id: string, { state, correlationId, undated }: OpenRunOptions): OpenRun {
   let version = state?.version ?? 0;
   let status = String(state?.state.value ?? "empty");
   return {
@@ -92,10 +106,9 @@ function openRun(client: Client, id: string, { state, correlationId }: OpenRunOp
     get version() {
       return version;
     },
-    send: async (command, occurredAt) => {
+    send: async (command, occurredAt = undated) => {
       const expectedVersion = version === 0 ? "no-stream" : version;
-      const time = occurredAt === undefined ? {} : { occurredAt };
-      const options = { expectedVersion, correlationId, ...time } as const;
+      const options = { expectedVersion, correlationId, occurredAt } as const;
       const reply = await client.send(category, id, command, options).catch((error) => {
         if (!(error instanceof Fault) || error.code !== "WRONG_EXPECTED_VERSION") throw error;
         throw new ImportRefused(`the run ${id} is being written by someone else; import again to go on`);
@@ -152,7 +165,7 @@ function assertSameSource(run: string, state: StateReply | undefined, source: Lo
 
 /**
  * A log says no time zone. Where its times, taken as UTC, lie in the future, they are wrong and would be refused: they
- * are left out, and the time of the import stands.
+ * are left out, as if it had none.
  */
 function withoutFuture(run: LoggedRun, nowMs: number): LoggedRun {
   const last = run.steps.at(-1)?.at ?? run.start.startedAt;

@@ -79,6 +79,9 @@ function parseRow(columns: readonly string[], line: string): Omit<LoggedStep, "s
   };
 }
 
+/** What a machine showed at one moment, like its load, free memory and temperature: it says nothing of what it is. */
+const momentary = /(\.util(\.|$)|\.(used|percent_used|free|available|current)$|_since_(boot|last)$)/;
+
 function startOf({ flags = {}, metaData = {} }: MeasurementsSideFiles): LoggedStart {
   const isWorkload = (name: string) => name.startsWith("workload.");
   const seed = [flags.rng_seed, metaData.rng_seed].find((value) => typeof value === "number");
@@ -86,7 +89,7 @@ function startOf({ flags = {}, metaData = {} }: MeasurementsSideFiles): LoggedSt
     config: { format: "measurements-csv", ...pick(metaData, isWorkload) },
     hyperparameters: flags,
     ...(seed === undefined ? {} : { seed }),
-    environment: pick(metaData, (name) => !isWorkload(name) && name !== "rng_seed"),
+    environment: pick(metaData, (name) => !isWorkload(name) && !momentary.test(name) && name !== "rng_seed"),
   };
 }
 

@@ -1,6 +1,6 @@
 /** Reads a training log from disk, with the files that stand beside it and belong to it. */
 import { createHash } from "node:crypto";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { LoggedRun } from "./logged-run.ts";
 import { ImportRefused } from "./refused.ts";
@@ -10,6 +10,8 @@ import { readTrainingLog, type SideFiles } from "./training-log.ts";
 export interface LogFile {
   readonly run: LoggedRun;
   readonly source: { readonly name: string; readonly sha256: string };
+  /** When the file was last written; for a copy that may be when it was copied. */
+  readonly changedMs: number;
 }
 
 type Json = Record<string, unknown>;
@@ -22,7 +24,7 @@ export async function readLogFile(file: string): Promise<LogFile> {
   const run = readTrainingLog(bytes.toString("utf8"), await readSideFiles(file));
   if (run === undefined) throw new ImportRefused("no metric line of a known format in it");
   const sha256 = createHash("sha256").update(bytes).digest("hex");
-  return { run, source: { name: basename(file), sha256 } };
+  return { run, source: { name: basename(file), sha256 }, changedMs: (await stat(file)).mtimeMs };
 }
 
 async function readSideFiles(file: string): Promise<SideFiles> {
