@@ -105,7 +105,9 @@ test("plots are drawn in the terminal, and as points", async () => {
   const human = await cli("run", "plot", "long", "resumed", "--smooth", "10");
   expect(human).toMatchObject({ code: 0, stderr: "" });
   expect(human.stdout).toMatch(/^loss by step, means of 10\n/);
-  expect(human.stdout).toMatch(/0 +step 2099\n +── long\n +── resumed\n$/);
+  const narrow = await runCli(["run", "plot", "long"], { env: { RETRACE_NATS: nats, COLUMNS: "40" } });
+  expect(Math.max(...narrow.stdout.split("\n").map(({ length }) => length))).toBe(40);
+  expect(human.stdout).toMatch(/0 +step 2099\n +── long\n +══ resumed\n$/);
   const { runs } = JSON.parse((await cli("run", "plot", "resumed", "--json")).stdout);
   expect(runs).toEqual([
     {
@@ -119,6 +121,30 @@ test("plots are drawn in the terminal, and as points", async () => {
       ],
     },
   ]);
+});
+
+test("of much that differs the first lines are shown, and a metric that one run lacks is said and no difference", async () => {
+  const wide = (value: number) => Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`p${i + 10}`, value]));
+  const finals = Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`m${i}`, 1]));
+  await record("wide", [
+    { type: "StartTraining", data: { hyperparameters: wide(1) } },
+    { type: "CompleteTraining", data: { finalMetrics: { ...finals, f1: 0.5 } } },
+  ]);
+  await record("wider", [
+    { type: "StartTraining", data: { hyperparameters: wide(2) } },
+    { type: "CompleteTraining", data: { finalMetrics: finals } },
+  ]);
+  const { code, stdout } = await cli("run", "compare", "wide", "wider");
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/^2 runs, not alike: hyperparameters; 1 metric not reported by all\n/);
+  expect(stdout).toContain("  and 24 more fields: --all\n");
+  expect(stdout).toContain("  and 5 more metrics within the tolerance: --all\n");
+  expect(stdout).toMatch(/\n\nf1: not reported by wider\n$/);
+  const all = await cli("run", "compare", "wide", "wider", "--all");
+  expect(all.stdout).toContain("p39");
+  expect(all.stdout).not.toContain("--all");
+  const alone = await cli("run", "compare", "wide", "wider", "--metric", "f1");
+  expect(alone).toMatchObject({ code: 2, stderr: expect.stringContaining("only wide reports f1") });
 });
 
 test("wrong usage is told in a sentence, with status 2", async () => {

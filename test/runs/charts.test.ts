@@ -102,6 +102,13 @@ describe("the terminal", () => {
     expect(rows.at(-1)).toContain("── r");
   });
 
+  test("gives each curve another stroke where there are no colours", () => {
+    const curves = [1, 2, 3, 4, 5].map((top) => ({ name: `r${top}`, points: points(top, 0, top) }));
+    const lines = terminalChart(curves, "loss", 60).split("\n");
+    expect(lines.slice(-5).map((line) => line.trim())).toEqual(["── r1", "══ r2", "━━ r3", "** r4", "++ r5"]);
+    for (const sign of ["─", "╗", "━", "*", "+"]) expect(lines.slice(1, -7).join("")).toContain(sign);
+  });
+
   test("leaves what diverged empty", () => {
     const flat = rowsOf([...Array(20).fill(1), ...Array(20).fill(Number.NaN), ...Array(20).fill(1)]);
     expect(flat.some((row) => /─ {5,}─/.test(row))).toBe(true);

@@ -68,11 +68,22 @@ describe("metrics", () => {
     ]);
   });
 
-  test("differ where only some runs report them, and leave time, memory and the learning rate aside unless asked", () => {
+  test("are compared among the runs that report them", () => {
+    const [a, b, c] = [losses(1)[0], losses(2)[0], run("c")].map((one, i) => ({ ...one, id: `r${i}` }) as RunRecord);
+    const only = compareRuns([a, c] as RunRecord[], { tolerance });
+    expect(only).toMatchObject({
+      isAlike: true,
+      metrics: [{ metric: "val_loss", notReportedBy: ["r2"], isAlike: true }],
+    });
+    const three = compareRuns([a, b, c] as RunRecord[], { tolerance });
+    expect(three).toMatchObject({ isAlike: false, metrics: [{ notReportedBy: ["r2"], spread: 0.5, median: 1.5 }] });
+  });
+
+  test("leave time, memory and the learning rate aside unless asked", () => {
     const a = run("a", { finalMetrics: { train_time_ms: 1, peak_memory_mib: 1, f1: 1, learningRate: 1 } });
     const b = run("b", { finalMetrics: { train_time_ms: 9, peak_memory_mib: 9 } });
     const { metrics } = compareRuns([a, b], { tolerance });
-    expect(metrics).toMatchObject([{ metric: "f1", isAlike: false, results: [{ final: 1 }, { final: null }] }]);
+    expect(metrics).toMatchObject([{ metric: "f1", notReportedBy: ["b"], results: [{ final: 1 }, { final: null }] }]);
     expect(compareRuns([a, b], { tolerance, metric: "train_time_ms" }).metrics).toMatchObject([{ isAlike: false }]);
   });
 });

@@ -25,6 +25,8 @@ export interface Outlier {
 export interface MetricComparison {
   readonly metric: string;
   readonly results: readonly Result[];
+  /** Runs that say nothing of it: the others alone are compared. */
+  readonly notReportedBy: readonly string[];
   /** Of the final values that are finite; NaN when none is. */
   readonly median: number;
   /** The larger of the spreads of final and best values: highest less lowest, by the larger magnitude. */
@@ -36,7 +38,7 @@ export interface MetricComparison {
 
 /** Everything that was compared. */
 export interface Comparison {
-  /** Nothing differs: neither what the runs were made of, nor how they ended, nor what they came to. */
+  /** Nothing differs: neither what the runs were made of, nor how they ended, nor what those that report a metric came to. */
   readonly isAlike: boolean;
   readonly statuses: readonly string[];
   readonly recipe: readonly Aspect[];
@@ -83,11 +85,13 @@ const rounding = 1e-9;
 
 function compareMetric(runs: readonly RunRecord[], metric: string, tolerance: number): MetricComparison {
   const results = runs.map((run) => resultOf(run, metric));
-  const finals = results.map(({ final }) => final);
-  const spread = Math.max(spreadOf(finals), spreadOf(results.map(({ best }) => best)));
+  const notReportedBy = results.filter(({ final }) => final === null).map(({ run }) => run);
+  const reported = results.filter(({ final }) => final !== null);
+  const finals = reported.map(({ final }) => final);
+  const spread = Math.max(spreadOf(finals), spreadOf(reported.map(({ best }) => best)));
   const median = medianOf(finals.filter(isFinal));
-  const outliers = runs.length < 3 ? [] : outliersIn(results, { metric, median, tolerance });
-  return { metric, results, median, spread, isAlike: spread <= tolerance * (1 + rounding), outliers };
+  const outliers = reported.length < 3 ? [] : outliersIn(reported, { metric, median, tolerance });
+  return { metric, results, notReportedBy, median, spread, isAlike: spread <= tolerance * (1 + rounding), outliers };
 }
 
 function resultOf({ id, curves, finalMetrics }: RunRecord, metric: string): Result {
@@ -99,7 +103,7 @@ function resultOf({ id, curves, finalMetrics }: RunRecord, metric: string): Resu
   return { run: id, final, best: finite.length === 0 ? null : finite.reduce((a, b) => better(a, b)) };
 }
 
-/** Infinite where one has what another lacks, or diverged where another did not. */
+/** Infinite where one diverged and another did not. */
 function spreadOf(values: readonly (number | null)[]): number {
   if (values.every((value) => Object.is(value, values[0]))) return 0;
   if (!values.every(isFinal)) return Number.POSITIVE_INFINITY;

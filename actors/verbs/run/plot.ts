@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 import type { ClientOptions, VerbTools } from "retrace";
 import type { CliCommand } from "../import/row-format.ts";
+import { terminalWidth } from "../print/terminal-width.ts";
 import { printable } from "../review/printable.ts";
 import { WrongUsage, withUsage } from "../review/wrong-usage.ts";
 import type { RunRecord } from "./read-run.ts";
@@ -30,7 +31,7 @@ export function registerPlot(verb: CliCommand, tools: VerbTools): void {
     `
 Of a step that was reported twice the last report counts, and steps that a resumption took back do not. What diverged (NaN,
 Infinity) is a gap. No more is drawn than can be seen: the SVG keeps the first, lowest, highest and last value of each column
-of pixels, the terminal shows the mean of each column. With --json, the points as the SVG has them, null for a gap.
+of pixels, the terminal shows the mean of each column, and each run in another stroke where there are no colours. With --json, the points as the SVG has them, null for a gap.
 
 Example:
   $ retrace run plot r1 r2 --metric val_loss --out losses.svg`,
@@ -47,7 +48,7 @@ async function plot(ids: readonly string[], options: Options, tools: VerbTools):
     const curves = (await readRuns(client, ids)).map((run) => curveOf(run, metric, smooth));
     const title = `${printable(metric)} by step${smooth > 1 ? `, means of ${smooth}` : ""}`;
     if (out !== undefined) writeFileSync(out, svgChart(curves, { title, axis: metric }));
-    const human = out === undefined ? terminalChart(curves, title, process.stdout.columns ?? 80) : out;
+    const human = out === undefined ? terminalChart(curves, title, terminalWidth() ?? 80) : out;
     tools.print(options, human, { metric, smooth, ...(out !== undefined && { file: out }), runs: shownPoints(curves) });
   } finally {
     await client.close();

@@ -14,6 +14,11 @@ const height = 12;
 const labelWidth = 10;
 const paints = [colors.blue, colors.green, colors.magenta, colors.yellow, colors.cyan, colors.red];
 
+/** The strokes of asciichart, and the same ones doubled and heavy: what tells curves apart where there are no colours. */
+const strokes = ["─│╭╮╰╯", "═║╔╗╚╝", "━┃┏┓┗┛"];
+/** Of the curves for which no stroke is left. */
+const marks = "*+ox#@";
+
 /** A picture `width` characters wide, the names below it. Without a finite value, that is what it says. */
 export function terminalChart(curves: readonly NamedCurve[], title: string, width: number): string {
   const steps = stepRange(curves.map(({ points }) => points));
@@ -25,12 +30,21 @@ export function terminalChart(curves: readonly NamedCurve[], title: string, widt
   for (const [paint, curve] of means.entries()) draw(grid, curve, { values, paint });
   const labels = grid.map((_, row) => values.to - (row * (values.to - values.from)) / (grid.length - 1));
   const rows = grid.map((cells, row) => `${label(labels[row] as number)} ┤${cells.join("").trimEnd()}`);
-  const legend = curves.map(({ name }, i) => `${" ".repeat(labelWidth + 2)}${paintOf(i)(`── ${name}`)}`);
+  const legend = curves.map(
+    ({ name }, i) => `${" ".repeat(labelWidth + 2)}${paintOf(i)(`${strokeOf(i, "─").repeat(2)} ${name}`)}`,
+  );
   return [title, ...rows, stepAxis(steps, columns), ...legend].join("\n");
 }
 
 function paintOf(i: number): (text: string) => string {
   return paints[i % paints.length] as (text: string) => string;
+}
+
+/** A sign of the first stroke as the curve draws it. */
+function strokeOf(i: number, sign: string): string {
+  if (colors.isColorSupported) return sign;
+  const stroke = i % (strokes.length + marks.length);
+  return strokes[stroke]?.[strokes[0]?.indexOf(sign) ?? -1] ?? marks[stroke - strokes.length] ?? sign;
 }
 
 function label(value: number): string {
@@ -95,7 +109,7 @@ function draw(
     for (const [row, line] of lines.entries()) {
       for (const [i, sign] of [...line].entries()) {
         const cells = grid[row];
-        if (sign !== " " && cells?.[first + i] !== undefined) cells[first + i] = paintOf(paint)(sign);
+        if (sign !== " " && cells?.[first + i] !== undefined) cells[first + i] = paintOf(paint)(strokeOf(paint, sign));
       }
     }
   }
