@@ -1,6 +1,6 @@
 /** `retrace dataset` against a runtime: the same bytes from its log, from JetStream and from a copy; and the refusals. */
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Client, connect } from "retrace";
@@ -136,6 +136,17 @@ test("a registered dataset is a version that says how to build it again; registe
     },
   ]);
 
+  const elsewhere = join(folder, "registered-again");
+  const earlier = ["dataset", "build", "--at", "20", "--spec", args[3] as string, "--out", elsewhere];
+  const inVain = await retrace(...earlier, "--register", "pairs", "--version", "v1");
+  const way = `retrace dataset register ${elsewhere} --id pairs --version VERSION`;
+  expect(inVain).toMatchObject({ code: 1, stdout: expect.stringMatching(/ rows? as of position 20/) });
+  expect(inVain.stderr).toContain(`${elsewhere} is built; register it with: ${way}\nerror: VERSION_EXISTS: `);
+  rmSync(elsewhere, { recursive: true });
+  const forPrograms = await retrace(...earlier, "--register", "pairs", "--version", "v1", "--json");
+  expect(JSON.parse(forPrograms.stdout)).toMatchObject({ folder: elsewhere, registered: null, registerWith: way });
+  expect(JSON.parse(forPrograms.stderr)).toMatchObject({ error: { code: "VERSION_EXISTS" } });
+
   const other = { ...manifest, sha256: "0".repeat(64) };
   const taken = registerDataset(client, other, { id: "pairs", version: "v1" });
   await expect(taken).rejects.toMatchObject({ code: "VERSION_EXISTS" });
@@ -184,6 +195,23 @@ test("what cannot be built is refused before anything is written, with a code an
   const full = writeDataset(client, { ...untold, spec: datasetSpec.parse(specs.trl), position, out });
   await expect(full).rejects.toMatchObject({ code: "OUT_NOT_EMPTY" });
   expect(readdirSync(out)).toEqual(["mine.txt"]);
+});
+
+test("what gives no row is told with its reason, and a name that nobody knows with one that is near", async () => {
+  const [told, unknown] = [join(folder, "told"), join(folder, "unknown")];
+  const build = (name: string, spec: object, out: string) =>
+    retrace("dataset", "build", "--at", `${position}`, "--spec", specFile(name, spec), "--out", out);
+  const [known, nobody] = await Promise.all([
+    build("told", specs.trl, told),
+    build("unknown", { format: "jsonl", types: ["PreferenceLoged", "Strange"], categories: ["feedback"] }, unknown),
+  ]);
+  expect(known).toMatchObject({ code: 0, stderr: "" });
+  expect(known.stdout).toMatch(/\n {2}left out: \d+ events?, retracted \(taken back by a FeedbackRetracted\)\n/);
+  expect(nobody).toMatchObject({ code: 0, stdout: expect.stringContaining(": 0 rows as of position") });
+  expect(nobody.stderr).toBe(
+    "warning: no actor has the event type PreferenceLoged: did you mean PreferenceLogged?\n" +
+      "warning: no actor has the event type Strange: retrace catalog lists them\n",
+  );
 });
 
 test("a build that is given up leaves nothing behind", async () => {

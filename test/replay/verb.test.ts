@@ -95,7 +95,18 @@ test("the command line writes a file, or to stdout, and says what it drew", asyn
 
   const again = await retrace(...args, "--out", out, "--json");
   expect(again.code).toBe(1);
-  expect(JSON.parse(again.stderr)).toMatchObject({ error: { code: "OUT_NOT_EMPTY" } });
+  expect(JSON.parse(again.stderr)).toMatchObject({ error: { code: "FILE_EXISTS" } });
+});
+
+test("a sample without rows says so, and what it names that nobody knows", async () => {
+  const spec = join(folder, "none.json");
+  writeFileSync(spec, JSON.stringify({ ...specs[0], categories: ["feedbak"] }));
+  const args = ["sample", "--at", `${position}`, "--spec", spec, "--n", "5", "--seed", "1", "--out"];
+  const warnings =
+    "warning: no actor has the category feedbak: did you mean feedback?\n" +
+    "warning: no rows: no transition of the log up to there is meant\n";
+  expect(await retrace(...args, "-")).toEqual({ code: 0, stdout: "", stderr: warnings });
+  expect(await retrace(...args, join(folder, "none.jsonl"), "--json")).toMatchObject({ code: 0, stderr: warnings });
 });
 
 test("what cannot be drawn is refused, with a code and a status", async () => {

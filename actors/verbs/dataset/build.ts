@@ -1,15 +1,18 @@
 /** `retrace dataset build`: rows from the log as of a position, with where each of them comes from. */
-import type { ClientOptions, VerbTools } from "retrace";
+import type { Client, ClientOptions, VerbTools } from "retrace";
 import { datasetSpec } from "../../../schemas/dataset-spec.ts";
 import type { CliCommand } from "../import/row-format.ts";
+import { counted } from "../print/counted.ts";
+import { leftOutLines } from "./left-out.ts";
 import { withLogBar } from "./log-bar.ts";
 import { assertReached } from "./log-reader.ts";
 import type { Manifest } from "./manifest.ts";
 import { integerIn, readSpec } from "./read-spec.ts";
 import { Refused, tellingRefusals } from "./refused.ts";
 import { sentenceOf } from "./register.ts";
-import { registerDataset } from "./register-dataset.ts";
+import { type Registration, registerDataset } from "./register-dataset.ts";
 import { assertRegistration } from "./registration-names.ts";
+import { unknownNames } from "./unknown-names.ts";
 import { untilInterrupted } from "./until-interrupted.ts";
 import { assertFree, writeDataset } from "./write-dataset.ts";
 
@@ -36,6 +39,9 @@ export function registerBuild(verb: CliCommand, tools: VerbTools): void {
     `
 Writes data.jsonl, manifest.json and provenance.tsv. The same spec and position give the same bytes, for ever. Signals
 that were retracted up to the position are left out; whatever else gives no row is counted by its reason.
+
+A signal belongs to the inference that it names in data.context.requestId, the id of the inference's stream: from there come
+the prompt (inputFeatures) and the answer (output) that it does not carry itself.
 
 A spec is {"format": "trl" | "kto" | "openai" | "jsonl", "types": [...]}, and may have
   "categories": ["feedback"]            "since", "until": "2026-01-01T00:00:00Z"   when it occurred, until is exclusive
@@ -69,12 +75,14 @@ async function build(options: BuildOptions, tools: VerbTools): Promise<void> {
   const client = await tools.connect(options);
   try {
     await assertReached(client, position);
+    for (const warning of await unknownNames(client, spec)) console.error(warning);
     const built = await untilInterrupted((signal) =>
       withLogBar(tools, position, (onPosition) => writeDataset(client, { spec, position, out, signal, onPosition })),
     );
     // Told before the registration, which may be refused: the dataset is there all the same.
     if (options.json !== true) tools.print(options, describe(out, built), built);
-    const registered = id === undefined ? undefined : await registerDataset(client, built, { id, version });
+    const registered =
+      id === undefined ? undefined : await register(client, built, { id, version, out, options, tools });
     if (options.json === true) tools.print(options, "", { folder: out, ...built, ...(registered && { registered }) });
     else if (registered !== undefined) tools.print(options, sentenceOf(registered), registered);
   } finally {
@@ -82,9 +90,27 @@ async function build(options: BuildOptions, tools: VerbTools): Promise<void> {
   }
 }
 
+interface Registering extends Registration {
+  readonly out: string;
+  readonly options: ClientOptions;
+  readonly tools: VerbTools;
+}
+
+/** Whether the version is taken by other rows is not known before they are built. Where it is refused, they stay. */
+async function register(client: Client, built: Manifest, { out, options, tools, ...names }: Registering) {
+  try {
+    return await registerDataset(client, built, names);
+  } catch (error) {
+    const way = `retrace dataset register ${out} --id ${names.id} --version VERSION`;
+    if (options.json === true) tools.print(options, "", { folder: out, ...built, registered: null, registerWith: way });
+    else console.error(`${out} is built; register it with: ${way}`);
+    throw error;
+  }
+}
+
 function describe(out: string, { rowCount, sha256, position, leftOut, shapes }: Manifest): string {
-  const lines = [`${out}: ${rowCount} rows as of position ${position}, sha256 ${sha256}`];
-  for (const [reason, events] of Object.entries(leftOut)) lines.push(`  left out: ${events} events, ${reason}`);
+  const lines = [`${out}: ${counted(rowCount, "row")} as of position ${position}, sha256 ${sha256}`];
+  lines.push(...leftOutLines(leftOut));
   if (shapes !== undefined && shapes.texts > 0 && shapes.messages > 0) {
     lines.push(`  ${shapes.texts} rows are texts, ${shapes.messages} lists of messages: "messages" makes them alike`);
   }

@@ -24,16 +24,39 @@ export async function assertReached(client: LogClient, position: number): Promis
 
 /** The events that match, in the order of the log, up to a position (inclusive), in the pages they come in. */
 export async function* readPages(
-  client: LogClient,
+  client: Pick<LogClient, "events">,
   filter: LogFilter,
   toPosition: number,
 ): AsyncGenerator<readonly RecordedEvent[]> {
-  for (let afterPosition: number | null = 0; afterPosition !== null && afterPosition < toPosition; ) {
+  for (
+    let afterPosition: number | null = filter.afterPosition ?? 0;
+    afterPosition !== null && afterPosition < toPosition;
+  ) {
     const page = await client.events({ limit: pageSize, ...filter, afterPosition });
     const events: readonly RecordedEvent[] = page.events.filter((event) => event.position <= toPosition);
     yield events;
     afterPosition = events.length < page.events.length ? null : page.next;
   }
+}
+
+/** The same one by one. */
+export async function* readLog(
+  client: Pick<LogClient, "events">,
+  filter: LogFilter,
+  toPosition: number,
+): AsyncGenerator<RecordedEvent> {
+  for await (const events of readPages(client, filter, toPosition)) yield* events;
+}
+
+/** All of them at once. */
+export async function collectLog(
+  client: Pick<LogClient, "events">,
+  filter: LogFilter,
+  toPosition: number,
+): Promise<RecordedEvent[]> {
+  const events: RecordedEvent[] = [];
+  for await (const page of readPages(client, filter, toPosition)) events.push(...page);
+  return events;
 }
 
 /** The ids of the signals that were taken back up to a position. */

@@ -14,6 +14,7 @@ export type RefusalCode =
   | "POSITION_NOT_REACHED"
   | "INTERRUPTED"
   | "OUT_NOT_EMPTY"
+  | "FILE_EXISTS"
   | "NOT_A_DATASET"
   | "VERSION_EXISTS";
 

@@ -1,6 +1,6 @@
 /** Where a model version comes from: walked back through the log, cause by cause, by queries alone. */
 import type { Client, RecordedEvent } from "retrace";
-import { collectLog } from "./log.ts";
+import { collectLog } from "../dataset/log-reader.ts";
 import { feedbackTypes } from "./training-set.ts";
 
 /** A thing, what is known of it, and what it was made from. */

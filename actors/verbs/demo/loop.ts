@@ -3,12 +3,12 @@
  * it knows of the runtime is the client.
  */
 import type { Client } from "retrace";
+import { collectLog } from "../dataset/log-reader.ts";
 import { keep } from "./artifacts.ts";
 import type { Labeller } from "./ask.ts";
 import { type Conversation, converse } from "./conversation.ts";
 import { balanced, type Line, type Split, split } from "./corpus.ts";
 import { type LineageNode, lineageOfModel } from "./lineage.ts";
-import { collectLog } from "./log.ts";
 import { predictLines } from "./predict-lines.ts";
 import { type Promotion, promoted } from "./promotion.ts";
 import type { Corpus } from "./read-corpus.ts";

@@ -7,8 +7,8 @@ import inference from "../../aggregates/inference.ts";
 import model from "../../aggregates/model.ts";
 import review from "../../aggregates/review.ts";
 import trainingRun from "../../aggregates/training-run.ts";
+import { collectLog } from "../dataset/log-reader.ts";
 import { inParallel } from "./conversation.ts";
-import { collectLog } from "./log.ts";
 
 /** What a replay found. */
 export interface Replay {

@@ -4,7 +4,7 @@ import type { inference } from "../../../schemas/inference.ts";
 import type { Rule } from "../../../schemas/rule.ts";
 import { evaluate, missingIn } from "../../rules/evaluate.ts";
 import { factsOf } from "../../rules/facts.ts";
-import { readLog } from "../demo/log.ts";
+import { readLog } from "../dataset/log-reader.ts";
 import type { Case } from "./comparison.ts";
 
 /** Which inferences: those that were completed in this time. */
