@@ -96,7 +96,7 @@ test("what is touched by a bad version of a dataset, with many predictions in a 
     ...["      deployed as deployment m~prod@v1", "        answered inference i0", "          reviewed in review v1"],
     ...["i1", "i2", "i3", "i4"].map((id) => `        answered inference ${id}`),
     ...["        answered 4 more predictions", "  trained training-run open", "17 in all:"],
-    ...["5  runs", "1  model version", "1  deployment", "9  predictions", "1  review", "", ""],
+    ...["5  runs", "1  model version", "1  deployment", "9  predictions", "1  review", ""],
   ]);
   const all = await linesOf({ thing: d7, directions: ["down"], isAll: true });
   expect(all).toContain("        answered inference i8");
@@ -105,16 +105,16 @@ test("what is touched by a bad version of a dataset, with many predictions in a 
 test("what a prediction was made of, as of now, as of the past, and not further than asked", async () => {
   const up = await linesOf({ thing: { category: "inference", id: "i3" }, directions: ["up"] });
   expect(up.slice(1, 8)).toEqual([
-    ...["inference i3", "  from deployment m~prod@v1, answered", "    from model m@v1, deployed as"],
-    ...["      from training-run good, produced", "        from code c1 [external], ran as"],
-    ...["        from dataset d7@3 [retracted], trained", "          from dataset raw@7 [external], parent of"],
+    ...["inference i3", "  answered by deployment m~prod@v1", "    deployed from model m@v1"],
+    ...["      produced by training-run good", "        ran code c1 [external]"],
+    ...["        trained on dataset d7@3 [retracted]", "          derived from dataset raw@7 [external]"],
   ]);
   const model = { category: "model", id: "m" };
   const near = await linesOf({ thing: { ...model, version: "v1" }, directions: ["up"], depth: 1 });
-  expect(near.slice(1)).toEqual(["model m@v1", "  from training-run good, produced", "1 in all:", "1  run", ""]);
+  expect(near.slice(1)).toEqual(["model m@v1", "  produced by training-run good", "1 in all:", "1  run"]);
   expect(await linesOf({ thing: model, directions: ["down"], at: before })).toEqual([
     ...[`what came of it, as of position ${before}:`, "model m@v1", "  deployed as deployment m~prod@v1"],
-    ...["1 in all:", "1  deployment", ""],
+    ...["1 in all:", "1  deployment"],
   ]);
 });
 
@@ -224,13 +224,18 @@ describe("as OpenLineage", () => {
 });
 
 test("what cannot be is said", async () => {
-  const [unknown, ways, depth, format, picture] = await Promise.all([
+  const [foo, unknown, ways, depth, format, picture] = await Promise.all([
+    run("foo", "m1"),
     run("dataset", "d7", "--version", "9", "--json"),
     run("dataset", "d7", "--up", "--down"),
     run("dataset", "d7", "--depth", "0"),
     run("dataset", "d7", "--format", "svg"),
     run("dataset", "d7", "--format", "dot", "--json"),
   ]);
+  expect(foo).toMatchObject({ code: 1, stdout: "" });
+  expect(foo.stderr).toMatch(
+    /nothing is known of foo m1 .*; the lineage has no things of that category, it has dataset, /,
+  );
   expect(unknown).toMatchObject({ code: 1, stdout: "" });
   expect(JSON.parse(unknown.stderr)).toMatchObject({
     error: { code: "NOT_FOUND", details: { versions: ["1", "2", "3"] } },

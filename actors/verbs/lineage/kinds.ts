@@ -24,6 +24,33 @@ export function kindWord(category: string, count: number): string {
   return count === 1 ? one : many;
 }
 
+/** The categories that the lineage knows; the subjects of reviews may be of others. */
+export const categories: readonly string[] = Object.keys(words);
+
+/** How a thing came of another, by how that led to it. */
+const origins: Readonly<Record<string, string>> = {
+  "computed into": "computed from",
+  trained: "trained on",
+  "ran as": "ran",
+  produced: "produced by",
+  "deployed as": "deployed from",
+  "updated to": "updated from",
+  "retrieved for": "retrieved",
+  answered: "answered by",
+  "reviewed in": "reviews",
+  "corrected in": "corrects",
+  "rated in": "rates",
+  "led to": "came of",
+  "forked into": "forked from",
+  "parent of": "derived from",
+  "built into": "built from",
+};
+
+/** The way from the effect to the cause, in words: `produced` read backwards is `produced by`. */
+export function originWord(kind: string): string {
+  return fieldIn(origins, kind) ?? `${kind}, from`;
+}
+
 /** What a thing is called, on one line. */
 export function titleOf({ category, id, version }: Node): string {
   const whole = version === undefined ? `${category} ${id}` : `${category} ${id}@${version}`;

@@ -1,6 +1,6 @@
 /** A lineage as a tree of lines for people. */
 import { colors } from "retrace";
-import { kindWord, markOf, titleOf } from "./kinds.ts";
+import { kindWord, markOf, originWord, titleOf } from "./kinds.ts";
 import type { Branch, Picture } from "./picture.ts";
 import type { Reached } from "./walk.ts";
 
@@ -20,9 +20,8 @@ export function textOf(picture: Picture): string {
   const tell = (end: Reached, { kind }: Branch, depth: number): void => {
     const isTold = told.has(end.name);
     const repeated = isTold && (picture.branches.get(end.name) ?? []).length > 0 ? colors.dim(" (see above)") : "";
-    const title = titleText(end);
-    const line = picture.direction === "down" ? `${kind} ${title}` : `from ${title}, ${kind}`;
-    lines.push(`${indent(depth)}${line}${repeated}`);
+    const way = picture.direction === "down" ? kind : originWord(kind);
+    lines.push(`${indent(depth)}${way} ${titleText(end)}${repeated}`);
     told.add(end.name);
     if (!isTold) below(end.name, depth + 1);
   };
@@ -45,5 +44,5 @@ function titleText({ node }: Reached): string {
 
 function hiddenText({ kind, category, hidden }: Branch, { direction }: Picture): string {
   const what = `${hidden.toLocaleString("en")} more ${kindWord(category, hidden)}`;
-  return colors.dim(direction === "down" ? `${kind} ${what}` : `from ${what}, ${kind}`);
+  return colors.dim(`${direction === "down" ? kind : originWord(kind)} ${what}`);
 }

@@ -55,7 +55,7 @@ export async function printLineage(client: Reader, request: LineageRequest, outp
   }
   if (request.format === "openlineage") return printRunEvents({ client, rows, output }, graphs);
   const most = request.isAll ? Number.POSITIVE_INFINITY : few;
-  if (request.format === "text") for (const graph of graphs) output.print(treeText(graph, rows, most));
+  if (request.format === "text") output.print(graphs.map((graph) => treeText(graph, rows, most)).join("\n\n"));
   else {
     const drawing = drawingOf(graphs.map((graph) => pictureOf(graph, most)));
     output.print(request.format === "mermaid" ? mermaidOf(drawing) : dotOf(drawing));
@@ -72,7 +72,7 @@ function treeText(graph: Graph, { position }: LineageRows, most: number): string
   const total = counts.reduce((sum, count) => sum + count.things, 0);
   const tree = textOf(pictureOf(graph, most));
   const inAll = total === 0 ? "nothing" : `${total.toLocaleString("en")} in all:\n${summaryText(counts)}`;
-  return `${titles[direction]}, as of position ${position}:\n${tree}\n${inAll}\n`;
+  return `${titles[direction]}, as of position ${position}:\n${tree}\n${inAll}`;
 }
 
 /** As they are found: nothing is kept but names. */

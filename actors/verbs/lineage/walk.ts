@@ -1,6 +1,7 @@
 /** Walks the lineage from a thing, step by step: what it was made of, and what was made of it. */
 import { Fault } from "retrace";
 import { type Edge, nameOf, type Thing } from "../../projections/lineage/graph.ts";
+import { categories } from "./kinds.ts";
 import type { Direction, LineageRows, NamedNode } from "./rows.ts";
 
 /** A thing that the walk came to. */
@@ -36,7 +37,9 @@ export async function findStart(rows: LineageRows, thing: Thing): Promise<Reache
   const known = versions.map(({ node }) => node.version ?? "without a version");
   const what = version === undefined ? `${category} ${id}` : `${category} ${id} version ${version}`;
   const there = known.length === 0 ? "" : `; there are ${known.slice(0, maxNamed).join(", ")}`;
-  const message = `nothing is known of ${what} up to position ${rows.position}${there}`;
+  const isOther = known.length === 0 && !categories.includes(category);
+  const which = isOther ? `; the lineage has no things of that category, it has ${categories.join(", ")}` : there;
+  const message = `nothing is known of ${what} up to position ${rows.position}${which}`;
   throw new Fault("NOT_FOUND", message, { ...thing, position: rows.position, versions: known });
 }
 
