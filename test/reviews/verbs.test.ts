@@ -285,7 +285,21 @@ test("tables are for people, the most urgent first", async () => {
     /^review +status +votes +priority +due +kind +about +held by\nt2 .*plants.*\nt1 .*inference i1/,
   );
   expect((await run("", "list", "--limit", "1")).stdout).toMatch(/\nand 1 more; --limit takes more\n$/);
-  expect((await run("", "list", "--task-kind", "rocks")).stdout).toBe("nothing waits\n");
+  expect((await run("", "list", "--task-kind", "rocks")).stdout).toBe(
+    "nothing waits of the kind rocks; what waits is of: animals, plants\n",
+  );
+  const narrow = await runCli(["review", "list"], { env: { RETRACE_NATS: nats, COLUMNS: "40" } });
+  expect(narrow.stdout.split("\n").map(({ length }) => length)).toEqual([40, 40, 40, 0]);
   expect((await run("", "list", "--reviewers")).stdout).toMatch(/^reviewer +holds +asked +done +capacity +skills\n/);
+  const labels = [{ reviewer: "ada", label: "cat" }];
+  await client.send("review", "t1", { type: "RecordLabels", data: { labels } });
+  const { stdout: open } = await run("", "list");
+  expect(open).not.toContain("t1");
+  expect(open).toMatch(
+    /\n1 more has all its votes and waits to be counted \(--all\): .* retrace send review ID CloseReview/,
+  );
+  expect((await json("", "list")).map(({ id }) => id)).toEqual(["t2"]);
+  expect((await json("", "list", "--all")).map(({ id }) => id)).toEqual(["t2", "t1"]);
+  expect((await json("", "list", "--status", "voted")).map(({ id }) => id)).toEqual(["t1"]);
   await cancel("t1", "t2");
 });

@@ -2,6 +2,7 @@
 import type { Client, VerbTools } from "retrace";
 import { byUrgency, isOpen, liveLeases, mayTake } from "../../projections/review-queue/eligible.ts";
 import type { CliCommand } from "../import/row-format.ts";
+import { fitted } from "../print/terminal-width.ts";
 import { candidateIn } from "./candidate.ts";
 import { printable } from "./printable.ts";
 import { type Queued, readDecided, readQueue, readReviewers } from "./queue.ts";
@@ -12,6 +13,7 @@ import { WrongUsage } from "./wrong-usage.ts";
 interface ListOptions extends ReviewerOptions {
   readonly mine?: boolean;
   readonly decided?: boolean;
+  readonly all?: boolean;
   readonly reviewers?: boolean;
   readonly taskKind?: string;
   readonly status?: string;
@@ -25,12 +27,21 @@ export function registerList(verb: CliCommand, tools: VerbTools): void {
     .description("print the reviews that wait, the most urgent first; with --json one a line")
     .option("--mine", "only those that the reviewer may take, holds or is asked for")
     .option("--decided", "those with a label that nobody has accepted yet")
+    .option("--all", "those, too, that have all their votes and wait to be counted")
     .option("--reviewers", "the reviewers with their skills and load instead")
     .option("--task-kind <kind>", "only these")
     .option("--status <status>", "only these: requested, voting, escalated, voted, disputed, consensus, adjudicated")
     .option("--limit <n>", "at most so many", "50");
   const examples = ["list", "list --mine --reviewer ada", "list --status disputed", "list --reviewers"];
-  describeVerb(command, tools, `Examples:${examples.map((line) => `\n  $ retrace review ${line}`).join("")}`);
+  describeVerb(
+    command,
+    tools,
+    `Votes are counted by the saga review-routing in the reviews that it conducts: those of flagged predictions, those that
+sagas request, and those whose kind of task its policy names. In others, like those of an import, somebody counts them with
+CloseReview, or the import with --close.
+
+Examples:${examples.map((line) => `\n  $ retrace review ${line}`).join("")}`,
+  );
   command.action((options: ListOptions) =>
     withReviews(tools, options, async (client) => {
       if (options.reviewers === true) await listReviewers(client, options, tools);
@@ -54,23 +65,36 @@ async function listReviewers(client: Client, options: ListOptions, tools: VerbTo
 }
 
 async function listReviews(client: Client, options: ListOptions, tools: VerbTools): Promise<void> {
-  const { mine = false, taskKind, status } = options;
+  const { mine = false, taskKind, status, all = status !== undefined } = options;
   if (!/^[1-9]\d{0,8}$/.test(options.limit)) throw new WrongUsage("--limit takes a number from 1");
   const isMine = mine ? await mineTo(client, reviewerIn(options)) : () => true;
   const isDecided = options.decided === true || status === "consensus" || status === "adjudicated";
   const waiting = await (isDecided ? readDecided(client) : readQueue(client));
-  const found = waiting
+  const meant = waiting
     .filter((row) => (taskKind === undefined || row.taskKind === taskKind) && isMine(row))
-    .filter((row) => status === undefined || row.status === status)
-    .sort(byUrgency);
+    .filter((row) => status === undefined || row.status === status);
+  const found = meant.filter((row) => all || row.status !== "voted").sort(byUrgency);
   const shown = found.slice(0, Number(options.limit));
   if (options.json === true) {
     for (const row of shown) tools.print(options, "", row);
     return;
   }
+  const kinds = [...new Set(waiting.map((row) => row.taskKind ?? "-"))].sort();
+  const isOtherKind = taskKind !== undefined && kinds.length > 0 && !kinds.includes(taskKind);
+  const none = isOtherKind
+    ? `nothing waits of the kind ${taskKind}; what waits is of: ${kinds.join(", ")}`
+    : "nothing waits";
   const header = ["review", "status", "votes", "priority", "due", "kind", "about", "held by"];
-  const more = found.length > shown.length ? `\nand ${found.length - shown.length} more; --limit takes more` : "";
-  tools.print(options, shown.length === 0 ? "nothing waits" : `${table([header, ...shown.map(line)])}${more}`, shown);
+  const more = found.length > shown.length ? [`and ${found.length - shown.length} more; --limit takes more`] : [];
+  const lines = [shown.length === 0 ? none : fitted(table([header, ...shown.map(line)])), ...more];
+  tools.print(options, [...lines, ...uncounted(meant.length - found.length)].join("\n"), shown);
+}
+
+/** Nobody can vote in these any more. */
+function uncounted(count: number): string[] {
+  if (count === 0) return [];
+  const what = count === 1 ? "1 more has all its votes and waits" : `${count} more have all their votes and wait`;
+  return [`${what} to be counted (--all): by review-routing, else with: retrace send review ID CloseReview '{}'`];
 }
 
 async function mineTo(client: Client, name: string): Promise<(row: Queued) => boolean> {

@@ -3,6 +3,7 @@ import type { Client, ClientOptions, VerbTools } from "retrace";
 import { time } from "../../../schemas/fields.ts";
 import type { Rule } from "../../../schemas/rule.ts";
 import type { CliCommand } from "../import/row-format.ts";
+import { fitted } from "../print/terminal-width.ts";
 import { type Comparison, type Counts, compare } from "./comparison.ts";
 import { readRule } from "./read-rule.ts";
 import { evaluateCases, type Window } from "./shadow-evaluation.ts";
@@ -112,12 +113,13 @@ function describe(comparison: Comparison, { since = "the beginning", until, toPo
     ["only sent", examples.onlyFlagged] as const,
     ["both", examples.both] as const,
   ];
-  return [
+  const told = [
     `inferences completed from ${since} to ${end}`,
     table([header, ...counted.map(([name, counts]) => [name, ...figures(counts)])]),
     ...absent,
     ...lines.filter(([, ids]) => ids.length > 0).map(([name, ids]) => `${name}, like ${ids.slice(0, 5).join(" ")}`),
-  ].join("\n");
+  ];
+  return fitted(told.join("\n"));
 }
 
 function modelOf({ modelId, modelVersion }: Comparison["byModelVersion"][number]): string {
