@@ -64,6 +64,13 @@ const completion = {
   ...imported,
 };
 
+/** Events may have another number, from before this was checked. */
+const told = {
+  ...completion,
+  /** How sure the model is; what has another scale belongs in `scores`. */
+  confidence: z.number().min(0).max(1).optional(),
+};
+
 const flag = {
   confidence: z.number().optional(),
   threshold: z.number().optional(),
@@ -92,9 +99,9 @@ export const inference = {
     RetrieveContext: z.strictObject(retrieval),
     RequestInference: z.strictObject(request),
     /** Names the model only if another answered than was asked. */
-    CompleteInference: z.strictObject({ ...completion, ...servedBy }),
+    CompleteInference: z.strictObject({ ...told, ...servedBy }),
     /** One that is over when it is told: the request, the completion and, where it is known, the human label. */
-    RecordInference: z.strictObject({ ...request, ...completion, label: json.optional() }),
+    RecordInference: z.strictObject({ ...request, ...told, label: json.optional() }),
     FlagLowConfidence: z.strictObject(flag),
     ApplyHumanLabel: z.strictObject(label),
     SupersedePrediction: z.strictObject(supersession),

@@ -307,6 +307,8 @@ describe("fields", () => {
     ["what decide computes", "FlagLowConfidence", { modelId: "m1" }, "modelId"],
     ["what decide computes", "ApplyHumanLabel", { label: "cat", agreement: true }, "agreement"],
     ["a missing label", "ApplyHumanLabel", {}, "label"],
+    ["a confidence above 1", "CompleteInference", { confidence: 7 }, "confidence"],
+    ["a confidence below 0", "RecordInference", { confidence: -0.1 }, "confidence"],
     ["a confidence that is none", "CompleteInference", { confidence: Number.NaN }, "confidence"],
     ["an output that is none", "CompleteInference", { output: { score: Number.NaN } }, "output"],
     ["an unknown field", "RecordInference", { prompt: "why" }, "prompt"],

@@ -443,6 +443,7 @@ describe("predictions", () => {
       { id: 3, prediction: "cat", confidence: "high" },
       { id: 4, prediction: "" },
       { id: 5, prediction: 0, score_a: 0.5 },
+      { id: 6, prediction: "cat", confidence: 87 },
     ];
     const { sent, problems } = await bring(predictions, write("plain.jsonl", rows), { model: "m9" });
     expect(sent).toEqual([
@@ -463,7 +464,11 @@ describe("predictions", () => {
         data: { modelId: "m9", inputFeatures: { item: "5" }, output: 0, scores: { a: 0.5 }, sourceLine: 5 },
       },
     ]);
-    expect(problems).toEqual(['3: confidence is not a number: "high"', "4: no prediction"]);
+    expect(problems).toEqual([
+      '3: confidence is not a number: "high"',
+      "4: no prediction",
+      "6: the confidence 87 is not from 0 to 1; what has another scale goes in a column score_NAME",
+    ]);
     const { problems: nameless } = await bring(predictions, write("nameless.jsonl", rows.slice(1, 2)));
     expect(nameless).toEqual(["1: no model; where the rows have none, --model names it"]);
   });

@@ -113,6 +113,11 @@ interface Inference {
 
 function inferenceOf(fields: Fields, { id, request, output: answer }: Inference): RowCommand {
   const confidence = numberIn(fields, ["confidence", "probability"]);
+  if (confidence !== undefined && (confidence < 0 || confidence > 1)) {
+    throw new BadRow(
+      `the confidence ${confidence} is not from 0 to 1; what has another scale goes in a column score_NAME`,
+    );
+  }
   const scores = scoresIn(fields);
   const occurredAt = timeIn(fields, time);
   const label = valueIn(fields, gold);
