@@ -1,9 +1,11 @@
 /** `retrace import crowd-labels`: the reader, the commands, and a built runtime, with counts made independently. */
+
 import { readFileSync, rmSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { reviewsOf } from "../../actors/verbs/import/crowd-labels-commands.ts";
 import { type CrowdLabels, readCrowdLabels } from "../../actors/verbs/import/crowd-labels-read.ts";
 import { ImportRefused } from "../../actors/verbs/import/refused.ts";
+import { counted } from "../../actors/verbs/print/counted.ts";
 import { review } from "../../schemas/review.ts";
 import { absentFile, ImportSetting, realFile, tableOf } from "./import-setting.ts";
 
@@ -120,7 +122,7 @@ describe("reading", () => {
     expect(labels.goldWithoutVotes).toBe(1);
     expect(problems).toEqual([
       "read.gold.tsv:6: the gold label of a is another on line 2",
-      "read.gold.tsv:7: 1 columns where the header has 2",
+      "read.gold.tsv:7: 1 column where the header has 2",
     ]);
   });
 
@@ -243,7 +245,7 @@ const birds = ["w1\ta\tyes", "w1\tb\tno", "w2\ta\tyes", "w2\tb\tyes", "w3\ta\tno
 
 function summary(counts: { rows: number; reviews?: string; events?: number; there?: number; bad?: number }): string {
   const { rows, reviews = "0 new reviews (0 with gold)", events = 0, there = 0, bad = 0 } = counts;
-  return `${rows} rows: ${reviews}, ${events} new events, ${there} rows already there, ${bad} bad rows\n`;
+  return `${counted(rows, "row")}: ${reviews}, ${counted(events, "new event")}, ${counted(there, "row")} already there, ${counted(bad, "bad row")}\n`;
 }
 
 describe("against a runtime", () => {
@@ -328,7 +330,7 @@ describe("against a runtime", () => {
       expect(stderr.trimEnd().split("\n")).toEqual([
         `${file}:7: w1 labelled a before, on line 2; everybody votes once`,
         `${file}:8: 2 columns where the header has 3`,
-        `${gold}:3: 1 columns where the header has 2`,
+        `${gold}:3: 1 column where the header has 2`,
       ]);
       const news = there === 0 ? { reviews: "2 new reviews (1 with gold)", events: 12 } : {};
       expect(stdout).toBe(`bad.labels.tsv: ${summary({ rows: 7, ...news, there, bad: 2 })}`);
@@ -346,7 +348,7 @@ describe("against a runtime", () => {
       "6",
     ]);
     expect(stdout).toBe(
-      `others.labels.tsv: ${summary({ rows: 5, reviews: "1 new reviews (0 with gold)", events: 5, bad: 3 })}`,
+      `others.labels.tsv: ${summary({ rows: 5, reviews: "1 new review (0 with gold)", events: 5, bad: 3 })}`,
     );
     expect(await setting.content("review", "others~a")).toHaveLength(1);
   });

@@ -127,7 +127,7 @@ describe("a table", () => {
 
   test("tells rows that are too short or too long", () => {
     expect(rowsOf("a\tb\n1\n1\t2\t3\n1\t2")).toEqual([
-      { line: 2, reason: "1 columns where the header has 2" },
+      { line: 2, reason: "1 column where the header has 2" },
       { line: 3, reason: "3 columns where the header has 2" },
       { line: 4, fields: { a: "1", b: "2" } },
     ]);

@@ -1,6 +1,7 @@
 /** `retrace import` of rows against a built runtime: nothing twice, nothing lost, whatever happens on the way. */
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { counted } from "../../actors/verbs/print/counted.ts";
 import { cli, type Ended } from "./built-cli.ts";
 import { ImportSetting } from "./import-setting.ts";
 
@@ -23,7 +24,7 @@ describe("an import that ends early", () => {
   const scores = () => scoresOf("scores.tsv", rows);
   const scale = ["--scale", "0,100"];
   const summary = (newEvents: number) =>
-    `scores.tsv: ${rows} rows: ${newEvents} new events, ${rows - newEvents} rows already there, 0 bad rows\n`;
+    `scores.tsv: ${rows} rows: ${counted(newEvents, "new event")}, ${counted(rows - newEvents, "row")} already there, 0 bad rows\n`;
 
   test("because it is killed again and again, ends like one that was left alone", async () => {
     const file = scores();

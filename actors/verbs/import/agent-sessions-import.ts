@@ -2,7 +2,9 @@
  * Brings an agent's session into the history. Every command has a number and the session remembers the last one, so a
  * second import goes on where the first one ended.
  */
+
 import { type AddressedCommand, type Client, type CommandMetadata, Fault, type StateReply } from "retrace";
+import { counted } from "../print/counted.ts";
 import { type SessionCommand, sessionCommands, sessionStart } from "./agent-sessions-commands.ts";
 import { readSession, type Session } from "./agent-sessions-read.ts";
 import type { FileContext, FileOutcome } from "./files-verb.ts";
@@ -39,7 +41,10 @@ export async function importAgentSession(
   const { newEvents, status, stopped } = outcome;
   const alreadyThere = place.sourceLine;
   return {
-    summary: `${id}: ${session.total} steps: ${newEvents} new events, ${alreadyThere} already there, ${badSteps} bad steps (${status})`,
+    summary: [
+      `${id}: ${counted(session.total, "step")}: ${counted(newEvents, "new event")}`,
+      `${alreadyThere} already there, ${counted(badSteps, "bad step")} (${status})`,
+    ].join(", "),
     counts: { session: id, status, source, steps: session.total, newEvents, alreadyThere, badSteps },
     bad: badSteps,
     ...(stopped !== undefined && { stopped }),

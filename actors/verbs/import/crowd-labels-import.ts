@@ -2,7 +2,9 @@
  * Brings what a crowd said of many items into the history. Every vote carries its line and the reviews remember how far
  * they are, so a second import goes on where the first one ended.
  */
+
 import type { AddressedCommand, Client, CommandReply } from "retrace";
+import { counted } from "../print/counted.ts";
 import { type CrowdReview, reviewsOf } from "./crowd-labels-commands.ts";
 import { readCrowdLabels } from "./crowd-labels-read.ts";
 import type { FileContext, FileOutcome } from "./files-verb.ts";
@@ -44,7 +46,10 @@ export async function importCrowdLabels(
   const { newReviews, withGold, closed, newEvents, alreadyThere, badRows } = counts;
   const closing = closed === 0 ? "" : `, ${closed} closed`;
   return {
-    summary: `${rows} rows: ${newReviews} new reviews (${withGold} with gold)${closing}, ${newEvents} new events, ${alreadyThere} rows already there, ${badRows} bad rows`,
+    summary: [
+      `${counted(rows, "row")}: ${counted(newReviews, "new review")} (${withGold} with gold)${closing}`,
+      `${counted(newEvents, "new event")}, ${counted(alreadyThere, "row")} already there, ${counted(badRows, "bad row")}`,
+    ].join(", "),
     counts: { source, rows, ...counts, goldWithoutVotes },
     bad: problems,
     ...(stopped !== undefined && { stopped }),

@@ -2,10 +2,12 @@
  * Brings documents into the history: of each all revisions in order, with the times at which they were made. The log says
  * which are there, so a second import goes on where the first one ended.
  */
+
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { extname } from "node:path";
 import { type Client, Fault } from "retrace";
+import { counted } from "../print/counted.ts";
 import { BadRow } from "./bad-row.ts";
 import { KnownDocument, revisionOfCurrent } from "./documents-known.ts";
 import { type Collection, type NamedDocument, type NamedRevision, readCollection } from "./documents-read.ts";
@@ -40,7 +42,7 @@ export async function importDocuments(
   const { newRevisions, alreadyThere, notHere, bad } = counts;
   const { total, documents } = collection;
   return {
-    summary: `${total} revisions: ${newRevisions} new, ${alreadyThere} already there, ${notHere} without a file here, ${bad} bad`,
+    summary: `${counted(total, "revision")}: ${newRevisions} new, ${alreadyThere} already there, ${notHere} without a file here, ${bad} bad`,
     counts: { documents: documents.length, revisions: total, ...counts },
     bad,
     ...(stopped !== undefined && { stopped }),

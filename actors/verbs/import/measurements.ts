@@ -2,6 +2,7 @@
  * Reads measurements as CSV, one row a step, with the side files that AlgoPerf writes beside them: the flags of the
  * run (hyperparameters, seed) and its meta data (hardware, software).
  */
+import { counted } from "../print/counted.ts";
 import {
   type LoggedEnd,
   type LoggedRun,
@@ -55,7 +56,9 @@ function columnsOf(lines: readonly string[]): string[] {
 /** The row's content, or the reason why it has none. */
 function parseRow(columns: readonly string[], line: string): Omit<LoggedStep, "sourceLine"> | string {
   const cells = line.split(",").map((cell) => cell.trim());
-  if (cells.length !== columns.length) return `${cells.length} columns where the header has ${columns.length}`;
+  if (cells.length !== columns.length) {
+    return `${counted(cells.length, "column")} where the header has ${columns.length}`;
+  }
 
   let step: number | undefined;
   const metrics: Record<string, Metric> = {};

@@ -1,4 +1,5 @@
 /** Reads files of rows, one row after another: JSON lines, one JSON array, or a table with tabs and a header. */
+import { counted } from "../print/counted.ts";
 import { readElements } from "./json-elements.ts";
 import { ImportRefused } from "./refused.ts";
 import { type Line, readLines, readText } from "./text-file.ts";
@@ -58,7 +59,7 @@ function* tableRows(lines: Iterable<Line>): Generator<Row> {
     const cells = text.split("\t");
     if (header === undefined) header = cells.map((name) => name.trim());
     else if (cells.length === header.length) yield { line, fields: byName(header, cells) };
-    else yield { line, reason: `${cells.length} columns where the header has ${header.length}` };
+    else yield { line, reason: `${counted(cells.length, "column")} where the header has ${header.length}` };
   }
 }
 

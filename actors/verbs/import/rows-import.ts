@@ -1,4 +1,5 @@
 /** Makes a kind of import whose files are rows in one of several formats. */
+import { counted } from "../print/counted.ts";
 import { BadRow } from "./bad-row.ts";
 import type { FileImport, FilesOptions } from "./files-verb.ts";
 import { importRows, type ReadRow } from "./import-rows.ts";
@@ -55,7 +56,10 @@ export function importOfRows<Options>({
       const { stopped, ...counts } = await importRows(client, { source, rows }, telling);
       const { newEvents, alreadyThere, badRows } = counts;
       return {
-        summary: `${counts.rows} rows: ${newEvents} new events, ${alreadyThere} rows already there, ${badRows} bad rows`,
+        summary: [
+          `${counted(counts.rows, "row")}: ${counted(newEvents, "new event")}`,
+          `${counted(alreadyThere, "row")} already there, ${counted(badRows, "bad row")}`,
+        ].join(", "),
         counts: { ...counts },
         bad: badRows,
         ...(stopped && { stopped }),

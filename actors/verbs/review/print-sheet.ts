@@ -1,5 +1,6 @@
 /** A review as people at a terminal read it. */
 import { colors } from "retrace";
+import { counted } from "../print/counted.ts";
 import { printable } from "./printable.ts";
 import type { Sheet, Subject } from "./sheet.ts";
 
@@ -7,7 +8,7 @@ import type { Sheet, Subject } from "./sheet.ts";
 export function sheetText(sheet: Sheet): string {
   const { subject, question, rubric, options = [], requiredSkills = [], reason, dueAt, inference, ballots } = sheet;
   const level = sheet.level === 0 ? "" : `, escalated to level ${sheet.level}`;
-  const head = `${colors.bold(sheet.id)} ${sheet.status}, ${sheet.votes} of ${sheet.k} votes${level}`;
+  const head = `${colors.bold(sheet.id)} ${sheet.status}, ${sheet.votes} of ${counted(sheet.k, "vote")}${level}`;
   const fields: [name: string, value: unknown][] = [
     ["kind", sheet.taskKind],
     [
