@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import type { Fields } from "../fan-in.ts";
 import { assertClose, assertSameNames, type Check, groupBy, rowsOf } from "./counting.ts";
 import { filesOf, type Import, importedAt, isThere, tableIn, textOf } from "./files.ts";
-import { runsIn } from "./runs.ts";
 
 /** An item with its votes, and what most say of it. */
 export interface Item {
@@ -57,27 +56,20 @@ function mostSaid(labels: readonly string[]): string | undefined {
   return first?.[1].length === second?.[1].length ? undefined : first?.[0];
 }
 
-/** Every review decided as most say, or disputed; every voter with their votes; and the models that wait for approval. */
+/** Every review decided as most say, or disputed; every voter with their votes. */
 export const reviewQueue: Check = (fanIn) => {
   const rows = rowsOf(fanIn, "review-queue");
   const items = crowdItemsIn(fanIn.imports);
   const labelsOf = new Map(crowdsIn(fanIn.imports).map(({ set, labels }) => [set, labels]));
-  const undated = runsIn(fanIn.imports).filter(({ isDated }) => !isDated);
   const workers = groupBy(
     items.flatMap(({ votes }) => votes),
     ({ worker }) => worker,
   );
   const bySubject = new Map<string, [string, Fields]>();
   for (const [key, row] of rows) {
-    if (row.taskKind === "model-approval") {
-      assert.deepEqual([row.status, row.votes, row.options], ["requested", 0, ["approve", "reject"]], key);
-      assert.ok(
-        undated.some(({ id }) => id === (row.subject as Fields).id),
-        key,
-      );
-    } else if (row.subject !== undefined) bySubject.set(String((row.subject as Fields).id), [key, row]);
+    if (row.subject !== undefined) bySubject.set(String((row.subject as Fields).id), [key, row]);
   }
-  assert.equal(rows.size, items.length + undated.length + workers.size);
+  assert.equal(rows.size, items.length + workers.size);
   for (const { set, item, votes, label } of items) {
     const [key, row] = bySubject.get(`${set}/${item}`) as [string, Fields];
     const { status, taskKind, subject, options, k, votes: cast, votedBy, leases, requestedAt } = row;

@@ -25,14 +25,13 @@ function comparedIn(imports: readonly Import[]): Set<string> {
 }
 
 /**
- * Each inference under the judge that answered, each run under its code, its model and the review of it, each review
+ * Each inference under the judge that answered, each run under its code, each review
  * under what it is about, and each revision under the one before; what is only named is external.
  */
 export const lineage: Check = (fanIn) => {
   const { imports } = fanIn;
   const rows = rowsOf(fanIn, "lineage");
   const runs = runsIn(imports);
-  const undated = runs.filter(({ isDated }) => !isDated);
   const verdicts = verdictsIn(imports);
   const items = crowdItemsIn(imports);
   const documents = documentsIn(imports);
@@ -56,9 +55,8 @@ export const lineage: Check = (fanIn) => {
       feedback: new Set(threads).size,
       inference: verdicts.length,
       "item (external)": items.length,
-      model: undated.length,
       "model (external)": judges.size,
-      review: items.length + undated.length,
+      review: items.length,
       "training-run": runs.length,
     }),
   );
@@ -66,7 +64,6 @@ export const lineage: Check = (fanIn) => {
     ...[...sessionsIn(imports).keys()].map((name) => `agent-session-${name}`),
     ...codes.map((code) => `code-${code}`),
     ...items.map(({ set, item }) => `item-${set}/${item}`),
-    ...undated.map(({ id }) => `model-${id}@${id}`),
     ...[...judges].map((judge) => `model-${judge}`),
     ...runs.map(({ id }) => `training-run-${id}`),
   ];
@@ -83,7 +80,6 @@ export const lineage: Check = (fanIn) => {
     countBy(edges.map(stepOf)),
     countBy([
       ...runs.flatMap(({ code }) => (code === undefined ? [] : [`code-${code} ran as`])),
-      ...undated.flatMap(({ id }) => [`training-run-${id} produced`, `model-${id}@${id} reviewed in`]),
       ...verdicts.map(({ judge }) => `model-${judge} answered`),
       ...items.map(({ set, item }) => `item-${set}/${item} reviewed in`),
       ...Array.from({ length: versions - documents.size }, () => "updated to"),
@@ -114,7 +110,6 @@ export const audit: Check = (fanIn) => {
   const subjects = rows.filter(([key]) => !eachKey.test(key));
   const items = crowdItemsIn(imports);
   const sessions = sessionsIn(imports);
-  const undated = runsIn(imports).filter(({ isDated }) => !isDated);
   const corrections = correctionsIn(imports);
   const sentences = [...corrections, ...truthsIn(imports)].map(({ sentence }) => sentence);
   const verdicts = verdictsIn(imports);
@@ -128,7 +123,6 @@ export const audit: Check = (fanIn) => {
         return `HumanLabelApplied ${judge} ${gold} ${winner === "" ? undefined : winner === gold}`;
       }),
       ...items.map(({ set, votes }) => `HumanReviewRequested ${set} ${votes.length}`),
-      ...undated.map(() => "HumanReviewRequested model-approval 1"),
       ...items.map(({ set, label }) => {
         return label === undefined ? `ReviewDisputed ${set} majority` : `ReviewConsensusReached ${set} ${label}`;
       }),
@@ -142,8 +136,7 @@ export const audit: Check = (fanIn) => {
   assert.deepEqual(sorted(decisionsOf("feedback-")), sorted(Object.values(countBy(sentences))));
   for (const [name, count] of sessions) assert.equal(decisionsIn(fanIn, `agent-session-${name}`), count, name);
   for (const { set, item } of items) assert.equal(decisionsIn(fanIn, `item-${set}/${item}`), 2, item);
-  for (const { id } of undated) assert.equal(decisionsIn(fanIn, `model-${id}`), 1, id);
-  const about = verdicts.length + new Set(sentences).size + sessions.size + items.length + undated.length;
+  const about = verdicts.length + new Set(sentences).size + sessions.size + items.length;
   assert.equal(subjects.length, about);
 
   assertAsLogged(fanIn, each);
