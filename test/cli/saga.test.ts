@@ -175,7 +175,7 @@ test("a stuck saga is listed with its reason, and retry, skip and resolve help i
     "SagaEnded",
   ]);
   expect(events.at(-1)?.data).toMatchObject({ how: "resolved", by: "ada", reason: "delivered by hand" });
-  expect((await saga("show", "delivery", "nobody")).stderr).toContain("saga-delivery-nobody has no events");
+  expect((await saga("show", "delivery", "nobody")).stderr).toContain("there is no saga-delivery-nobody");
 });
 
 test("a policy changes the settings from then on, and one that does not fit is not followed", async () => {

@@ -1,13 +1,13 @@
 /** The queries `history` (one stream, by version) and `events` (the log, by position). */
 import { z } from "zod";
 import type { EventStore } from "../../core/event-store.ts";
-import { Fault } from "../../core/fault.ts";
 import type { RecordedEvent } from "../../core/message.ts";
 import { sagaCategory } from "../../core/saga-events.ts";
 import { isCategory, streamName } from "../../core/stream.ts";
 import type { EventsReply, HistoryReply } from "../../wire/replies.ts";
 import type { LoadedAggregate } from "../loader.ts";
 import { category, idOfStream, isAddress, limit, notAddress, position, time } from "./fields.ts";
+import { nothingThere } from "./points.ts";
 import { breathe, Page, type Query, query, unknownCategory } from "./query.ts";
 
 /** What `history` is asked with. */
@@ -28,7 +28,7 @@ export function historyQuery({ store, aggregates }: HistorySource): Query {
     const isThere = isCategory(request.category) && store.head(stream).version > 0;
     const isKnown = request.category === sagaCategory || aggregates.has(request.category);
     if (!isThere && !isKnown) throw unknownCategory(request.category, aggregates);
-    if (!isThere) throw new Fault("NOT_FOUND", `${stream} has no events`, { stream });
+    if (!isThere) throw nothingThere(store, stream);
     const page = new Page<RecordedEvent>(request.limit);
     for (const event of store.readStream(stream, { fromVersion: request.fromVersion, limit: request.limit + 1 })) {
       if (!page.add(event)) return { events: page.items, next: event.version };

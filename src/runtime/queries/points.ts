@@ -1,5 +1,6 @@
 /** The points of a history that queries are asked as of: a version, a position, a recorded or an occurred time. */
 import type { EventStore } from "../../core/event-store.ts";
+import { Fault } from "../../core/fault.ts";
 import { position, time, version } from "./fields.ts";
 
 /** The fields of a body. At most one may be given: see `isOnePoint`. */
@@ -25,6 +26,14 @@ export function isOnePoint({ atVersion, atPosition, atRecorded, atOccurred }: Po
 
 /** What is wrong where it is not. */
 export const notOnePoint = { message: "give at most one of atVersion, atPosition, atRecorded, atOccurred" };
+
+/** Why there is nothing to say of a stream as of a point. */
+export function nothingThere(store: EventStore, stream: string): Fault {
+  const isThere = store.head(stream).version > 0;
+  return new Fault("NOT_FOUND", isThere ? `${stream} has no events at that point` : `there is no ${stream}`, {
+    stream,
+  });
+}
 
 /** The version of a stream at a point; an occurred time has none. */
 export function versionAt(store: EventStore, stream: string, point: Point): number {

@@ -12,7 +12,7 @@ import type { LoadedSaga } from "../sagas/loaded-saga.ts";
 import { readSnapshot } from "../snapshots.ts";
 import { category, idOfStream, isAddress, notAddress } from "./fields.ts";
 import { type Folded, foldStream, sliceEvents } from "./fold-stream.ts";
-import { isOnePoint, notOnePoint, pointFields, versionAt } from "./points.ts";
+import { isOnePoint, nothingThere, notOnePoint, pointFields, versionAt } from "./points.ts";
 import { breathe, type Query, query, unknownCategory } from "./query.ts";
 
 /** What it is asked with. */
@@ -42,7 +42,7 @@ export function stateQuery(options: StateSource): Query {
       request.atOccurred === undefined
         ? await foldToVersion(store, actor, stream, versionAt(store, stream, request))
         : await foldStream({ store, actor, stream, point: request });
-    if (last === undefined) throw new Fault("NOT_FOUND", `${stream} has no events at that point`, { stream });
+    if (last === undefined) throw nothingThere(store, stream);
     const { value, context, status } = state;
     return {
       stream,
@@ -65,7 +65,7 @@ function sagaState({ store, sagas, source }: StateSource, request: z.output<type
   }
   const events = [...store.readStream(stream, { toVersion: versionAt(store, stream, request) })];
   const last = events.at(-1);
-  if (last === undefined) throw new Fault("NOT_FOUND", `${stream} has no events at that point`, { stream });
+  if (last === undefined) throw nothingThere(store, stream);
   const folded = foldSaga(loaded.saga, events, source(loaded));
   const { version, position, recordedAt } = last;
   if (folded.outcome === "differs") {

@@ -13,7 +13,7 @@ import { causesOf } from "./causes.ts";
 import { fieldOf, fieldsNear } from "./field-path.ts";
 import { category, idOfStream, isAddress, notAddress } from "./fields.ts";
 import { foldStream } from "./fold-stream.ts";
-import { isOnePoint, notOnePoint, pointFields } from "./points.ts";
+import { isOnePoint, nothingThere, notOnePoint, pointFields } from "./points.ts";
 import { type Query, query, unknownCategory } from "./query.ts";
 
 /** What it is asked with. */
@@ -47,7 +47,7 @@ export function whyQuery({ store, aggregates }: WhySource): Query {
       value = next;
       setBy = event;
     });
-    if (last === undefined) throw new Fault("NOT_FOUND", `${stream} has no events at that point`, { stream });
+    if (last === undefined) throw nothingThere(store, stream);
     if (setBy === undefined && value === undefined) throw unknownField(stream, field, fieldsNear(state, field));
     const { causes, hasMore } =
       setBy === undefined ? { causes: [], hasMore: false } : await causesOf(store, setBy, maxCauses);
