@@ -57,11 +57,13 @@ export function registerStart(program: CliCommand): void {
     });
 }
 
-/** Both typed at once contradict one another; from the environment, either is only a default. */
+/** A port that is typed asks for a broker of its own; one from the environment is only a default. */
 function refusePortBesideBroker(command: CliCommand): void {
-  const isTyped = (option: string) => command.getOptionValueSource(option) === "cli";
-  if (!isTyped("port") || !isTyped("nats")) return;
-  command.error("error: --port is that of the embedded broker, which --nats replaces: give one of the two");
+  const from = command.getOptionValueSource("nats");
+  if (command.getOptionValueSource("port") !== "cli" || from === undefined) return;
+  const named = from === "env" ? "RETRACE_NATS, which is set here," : "--nats";
+  const way = from === "env" ? "unset it, or leave out --port" : "give one of the two";
+  command.error(`error: --port is that of the embedded broker, which ${named} replaces: ${way}`);
 }
 
 /** What has been opened, closed in the reverse order. */
@@ -99,6 +101,8 @@ async function open(opened: Opened, options: StartOptions, log: Log): Promise<vo
   }
   opened.store = openLmdbStore({ path: join(data, "log"), newId: clock.newId });
   const url = opened.broker?.url ?? (options.nats as string);
+  if (options.nats !== undefined)
+    log.info(`joining the broker ${withoutCredentials(url)}, which ${options.brokerFrom} names`);
   opened.nats = await openConnection({
     servers: url,
     name: "retrace",

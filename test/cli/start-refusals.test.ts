@@ -103,7 +103,8 @@ describe("a start is refused", () => {
   });
 
   test("when the event stream belongs to another store", async () => {
-    await startRuntime({ dataDir: tempDir(), nats: nats.url, prefix: "taken" });
+    const first = await startRuntime({ dataDir: tempDir(), nats: nats.url, prefix: "taken" });
+    expect(first.stderr()).toContain(`joining the broker ${nats.url}, which --nats names`);
     const said = await refusal(["--data", tempDir(), "--nats", nats.url, "--prefix", "taken"]);
 
     expect(said).toMatch(oneSentence);
@@ -172,6 +173,12 @@ describe("wrong usage ends with status 2, and says what is right:", () => {
     ["an empty prefix", ["--prefix", ""], {}, /--prefix/],
     ["a prefix from the environment", [], { RETRACE_PREFIX: "*" }, /RETRACE_PREFIX/],
     ["a port for a broker that is named", ["--port", "0", "--nats", "nats://127.0.0.1:1"], {}, /--port.*--nats/],
+    [
+      "a port beside RETRACE_NATS",
+      ["--port", "0"],
+      { RETRACE_NATS: "nats://127.0.0.1:1" },
+      /--port.*RETRACE_NATS.*unset/,
+    ],
     ["an unknown log level", ["--log-level", "loud"], {}, /debug, info/],
     ["an unknown option", ["--prot", "1"], {}, /--port/],
     ["an option without its value", ["--data"], {}, /--data/],
