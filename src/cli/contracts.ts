@@ -5,6 +5,7 @@ import { type ContractChange, type Contracts, compareContracts } from "../runtim
 import { contractsOf } from "../runtime/contracts/contracts.ts";
 import { readContracts, type WrittenContracts, writeContracts } from "../runtime/contracts/folder.ts";
 import { loadActors } from "../runtime/loader.ts";
+import { counted } from "./counted.ts";
 import { actorsOption, prefixOption } from "./parse.ts";
 import { verbTools } from "./tools.ts";
 
@@ -90,5 +91,5 @@ function describe(folder: string, { added, changed, removed, unchanged }: Writte
     ...removed.map((path) => `removed ${path}`),
   ];
   const files = added.length + changed.length + unchanged;
-  return [...lines, `${folder}: ${files} files, ${added.length + changed.length} written`].join("\n");
+  return [...lines, `${folder}: ${counted(files, "file")}, ${added.length + changed.length} written`].join("\n");
 }

@@ -3,7 +3,8 @@ import { type Command as CliCommand, InvalidArgumentError } from "commander";
 import { Fault } from "../core/fault.ts";
 import { type DeadLetter, DeadLetters, isSubscriptionName } from "../wire/dead-letters.ts";
 import { colors } from "./colors.ts";
-import { verbTools, withClient } from "./tools.ts";
+import { assertNamedOrAll } from "./parse.ts";
+import { sayNothing, verbTools, withClient } from "./tools.ts";
 import type { ClientOptions } from "./verb.ts";
 
 interface Options extends ClientOptions {
@@ -94,7 +95,9 @@ async function withLetters(options: Options, run: (letters: DeadLetters) => Prom
 
 function list(options: Options): Promise<void> {
   return withLetters(options, async (letters) => {
-    for (const letter of await letters.list(options.subscription)) verbTools.print(options, letterLine(letter), letter);
+    const found = await letters.list(options.subscription);
+    for (const letter of found) verbTools.print(options, letterLine(letter), letter);
+    if (found.length === 0) sayNothing(options, "there are no dead letters");
   });
 }
 
@@ -116,17 +119,14 @@ function notFound({ from, to }: Range, { subscription }: Options): Fault {
   return new Fault("NOT_FOUND", `there is no dead letter${whose} at ${where}`, { from, to, subscription });
 }
 
-function checkChoice(ranges: readonly Range[], { all = false }: Options): void {
-  if (ranges.length > 0 === all) throw new InvalidArgumentError("name positions, or --all, and not both");
-}
-
 /** The letters that a command line names. What it names and is not there makes the verb end with status 1. */
 async function chosen(letters: DeadLetters, ranges: readonly Range[], options: Options): Promise<DeadLetter[]> {
-  if (ranges.length > 0 === (options.all === true)) {
-    throw new InvalidArgumentError("name positions, or --all, and not both");
-  }
   const there = await letters.list(options.subscription);
-  if (options.all === true) return there.filter(({ state }) => state !== "held");
+  if (options.all === true) {
+    const all = there.filter(({ state }) => state !== "held");
+    if (all.length === 0) sayNothing(options, "no dead letter is parked");
+    return all;
+  }
   for (const range of ranges.filter((each) => !there.some(isIn([each])))) {
     process.stderr.write(`retrace: ${notFound(range, options).message}\n`);
     verbTools.exitCode(1);
@@ -135,7 +135,7 @@ async function chosen(letters: DeadLetters, ranges: readonly Range[], options: O
 }
 
 async function retry(ranges: readonly Range[], options: Options): Promise<void> {
-  checkChoice(ranges, options);
+  assertNamedOrAll(ranges.length > 0, options.all === true, "positions");
   await withLetters(options, async (letters) => {
     const found = await chosen(letters, ranges, options);
     for (const letter of found) {
@@ -154,7 +154,7 @@ async function retry(ranges: readonly Range[], options: Options): Promise<void> 
 }
 
 async function drop(ranges: readonly Range[], options: Options): Promise<void> {
-  checkChoice(ranges, options);
+  assertNamedOrAll(ranges.length > 0, options.all === true, "positions");
   await withLetters(options, async (letters) => {
     const found = await chosen(letters, ranges, options);
     for (const letter of found) {

@@ -5,8 +5,10 @@ import type { RecordedEvent } from "../core/message.ts";
 import type { AsOf, Client } from "../wire/client.ts";
 import type { StateReply } from "../wire/replies.ts";
 import { colors } from "./colors.ts";
+import { counted } from "./counted.ts";
 import { eventRunLines } from "./event-runs.ts";
 import { type FieldChange, fieldChanges } from "./field-changes.ts";
+import { isTime, timeWanted } from "./parse.ts";
 import { shortValue } from "./short-value.ts";
 import { verbTools, withClient } from "./tools.ts";
 import type { ClientOptions } from "./verb.ts";
@@ -62,8 +64,8 @@ export function registerDiff(program: CliCommand): void {
 function parsePoint(text: string): AsOf {
   const [, at, number] = /^(@?)(\d{1,15})$/.exec(text) ?? [];
   if (number !== undefined) return at === "" ? { atVersion: Number(number) } : { atPosition: Number(number) };
-  if (/^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(text)) return { atRecorded: text };
-  throw new InvalidArgumentError("a version, @position, or a time like 2026-01-31T12:00:00Z");
+  if (isTime(text)) return { atRecorded: text };
+  throw new InvalidArgumentError(`a version, @position, or ${timeWanted}`);
 }
 
 interface Address {
@@ -141,13 +143,13 @@ function describe({ stream, from, to, changes, events }: Diff, isAll: boolean): 
   return [
     `${colors.cyan(stream)} from ${placeText(from)} to ${placeText(to)}`,
     ...(changed.length === 0 ? ["  nothing is different"] : shown(changed, isAll)),
-    `${events.length} ${events.length === 1 ? "event" : "events"}`,
+    counted(events.length, "event"),
     ...shown(eventRunLines(events), isAll),
   ].join("\n");
 }
 
 function placeText({ version, position, recordedAt }: Side): string {
-  return version === 0 ? "the empty stream" : `version ${version} (position ${position}, ${recordedAt})`;
+  return version === 0 ? "the empty stream" : `version ${version} (position ${position}, recorded ${recordedAt})`;
 }
 
 function changeLine({ path, before, after }: FieldChange): string {

@@ -1,8 +1,9 @@
 /** The verb `events`: the log, filtered. */
 import { type Command as CliCommand, Option } from "commander";
-import { collect, parseInteger } from "./parse.ts";
-import { eventLine } from "./print-event.ts";
-import { verbTools, withClient } from "./tools.ts";
+import { assertKnown } from "./known-events.ts";
+import { collect, parseInteger, parseTime } from "./parse.ts";
+import { eventLine, timesHelp } from "./print-event.ts";
+import { sayNothing, verbTools, withClient } from "./tools.ts";
 import type { ClientOptions } from "./verb.ts";
 
 interface Options extends ClientOptions {
@@ -25,25 +26,29 @@ export function registerEvents(program: CliCommand): void {
     .option("--category <c>", "only this category; may be repeated", collect)
     .option("--type <t>", "only this event type; may be repeated", collect)
     .option("--correlation-id <id>", "only this conversation")
-    .option("--since <time>", "from this time on, ISO 8601")
-    .option("--until <time>", "before this time, ISO 8601")
+    .option("--since <time>", "from this time on, ISO 8601", parseTime)
+    .option("--until <time>", "before this time, ISO 8601", parseTime)
     .addOption(new Option("--by <clock>", "what the times mean").choices(["recorded", "occurred"]).default("recorded"))
     .option("--after-position <p>", "begin behind this position", parseInteger, 0)
     .option("--limit <n>", "at most so many; default: all", parseInteger)
     .addHelpText(
       "after",
-      "\nExample:\n  $ retrace events --category model --type AliasMoved --since 2026-01-01T00:00:00Z\n",
+      `${timesHelp}\nExample:\n  $ retrace events --category model --type AliasMoved --since 2026-01-01T00:00:00Z\n`,
     )
     .action(async (options: Options) => {
       const filter = filterOf(options);
       await withClient(options, async (client) => {
+        await assertKnown(client, options);
+        let isEmpty = true;
         let left = options.limit ?? Number.POSITIVE_INFINITY;
         for (let after: number | null = options.afterPosition; after !== null && left > 0; ) {
           const page = await client.events({ ...filter, afterPosition: after, limit: Math.min(left, 1_000) });
           for (const event of page.events) verbTools.print(options, eventLine(event), event);
+          isEmpty &&= page.events.length === 0;
           left -= page.events.length;
           after = page.next;
         }
+        if (isEmpty && options.limit !== 0) sayNothing(options, "no events match");
       });
     });
 }

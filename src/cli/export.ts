@@ -4,6 +4,7 @@ import { pipeline } from "node:stream/promises";
 import { type Command as CliCommand, Option } from "commander";
 import { StartRefused } from "../core/fault.ts";
 import type { Client } from "../wire/client.ts";
+import { counted } from "./counted.ts";
 import type { PartFormat } from "./export/part.ts";
 import { exportPartitioned } from "./export/partitioned-export.ts";
 import { verbTools, withClient } from "./tools.ts";
@@ -77,7 +78,7 @@ async function exportDays(client: Client, options: Options): Promise<void> {
       onEvents: (count) => bar?.advance(count),
     });
     bar?.stop();
-    const human = `${folder}: ${events} new events in ${parts.length} new files, up to position ${position}`;
+    const human = `${folder}: ${counted(events, "new event")} in ${counted(parts.length, "new file")}, up to position ${position}`;
     verbTools.print(options, human, { folder, format, events, position, files: parts.map(({ path }) => path) });
   } finally {
     bar?.stop();
@@ -107,7 +108,7 @@ async function exportEvents(client: Client, options: Options): Promise<void> {
     rmSync(partial, { force: true });
     throw error;
   }
-  verbTools.print(options, `${out}: ${events} events`, { file: out, events });
+  verbTools.print(options, `${out}: ${counted(events, "event")}`, { file: out, events });
 }
 
 /** Everything up to where the log ends now, many lines at a time; told is how many. */

@@ -1,5 +1,6 @@
 /** The verb `health`: is everything where it belongs. */
 import type { Command as CliCommand } from "commander";
+import { counted } from "./counted.ts";
 import { verbTools, withClient } from "./tools.ts";
 import type { ClientOptions } from "./verb.ts";
 
@@ -41,7 +42,7 @@ function describe({ status, position, relay, sagas, timers, store, commands, pro
   return [
     `status    ${status}`,
     `log       position ${position}, ${megabytes(store.bytes)}, store ${store.id}`,
-    `relay     at ${relay.position}, ${relay.lagEvents} events and ${relay.lagMs} ms behind${reason}`,
+    `relay     at ${relay.position}, ${counted(relay.lagEvents, "event")} and ${relay.lagMs} ms behind${reason}`,
     ...sagas.map(sagaLine),
     `timers    ${timers.pending} set${timers.overdueMs === 0 ? "" : `, the next overdue by ${timers.overdueMs} ms`}`,
     `commands  ${commands.queued} waiting, ${commands.liveActors} actors in memory`,

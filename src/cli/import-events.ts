@@ -3,6 +3,7 @@ import { createReadStream, statSync } from "node:fs";
 import type { Command as CliCommand } from "commander";
 import { StartRefused } from "../core/fault.ts";
 import type { Client } from "../wire/client.ts";
+import { counted } from "./counted.ts";
 import { verbTools, withClient } from "./tools.ts";
 import type { ClientOptions, Progress } from "./verb.ts";
 
@@ -29,7 +30,7 @@ Example:
           const outcome = await importEvents(client, file, bar);
           bar.stop();
           const { imported, alreadyThere, position } = outcome;
-          const counts = `${imported} events, ${alreadyThere} already there`;
+          const counts = `${counted(imported, "event")}, ${alreadyThere} already there`;
           verbTools.print(options, `${file}: ${counts}; the log ends at position ${position}`, { file, ...outcome });
         } finally {
           bar.stop();
@@ -95,7 +96,9 @@ async function assertSame(client: Client, { id, position }: ExportedEvent): Prom
 }
 
 function anotherHistory(position: number): StartRefused {
-  return new StartRefused(`the store has ${position} events that are not this file's: import into an empty store`);
+  return new StartRefused(
+    `the store has ${counted(position, "event")} that ${position === 1 ? "is" : "are"} not this file's: import into an empty store`,
+  );
 }
 
 async function* eventsIn(file: string): AsyncGenerator<{ readonly event: ExportedEvent; readonly length: number }> {

@@ -1,7 +1,7 @@
 /** Parked events of projections on the command line: printed, tried again, left out. */
-import { InvalidArgumentError } from "commander";
 import { colors } from "./colors.ts";
-import { verbTools, withClient } from "./tools.ts";
+import { assertNamedOrAll } from "./parse.ts";
+import { sayNothing, verbTools, withClient } from "./tools.ts";
 import type { ClientOptions } from "./verb.ts";
 
 interface ParkedLine {
@@ -30,13 +30,18 @@ async function* allParked(options: ClientOptions, name: string): AsyncGenerator<
   }
 }
 
+const nothingParked = "no event is parked";
+
 /** Prints them, a line each. */
 export async function printParked(name: string, options: ClientOptions): Promise<void> {
+  let isEmpty = true;
   for await (const event of allParked(options, name)) {
+    isEmpty = false;
     const { position, type, stream, reason, at } = event;
     const what = `${colors.cyan(stream)} ${colors.bold(type)}`;
     verbTools.print(options, `${colors.dim(String(position).padStart(6))} ${colors.dim(at)} ${what} ${reason}`, event);
   }
+  if (isEmpty) sayNothing(options, nothingParked);
 }
 
 /** Which ones. */
@@ -45,12 +50,11 @@ export interface ChosenParked extends ClientOptions {
 }
 
 async function chosen(name: string, positions: readonly number[], options: ChosenParked): Promise<readonly number[]> {
-  if (positions.length > 0 === (options.all === true)) {
-    throw new InvalidArgumentError("name positions, or --all, and not both");
-  }
+  assertNamedOrAll(positions.length > 0, options.all === true, "positions");
   if (positions.length > 0) return positions;
   const all: number[] = [];
   for await (const { position } of allParked(options, name)) all.push(position);
+  if (all.length === 0) sayNothing(options, nothingParked);
   return all;
 }
 

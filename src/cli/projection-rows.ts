@@ -1,7 +1,7 @@
 /** The rows of projections on the command line: printed, and compared. */
 import { InvalidArgumentError } from "commander";
 import { colors } from "./colors.ts";
-import { verbTools, withClient } from "./tools.ts";
+import { sayNothing, verbTools, withClient } from "./tools.ts";
 import type { ClientOptions } from "./verb.ts";
 
 /** `loss={"lt": 1}` is a condition, `status=failed` a text, `step=3` a number. */
@@ -33,6 +33,7 @@ const pageLimit = 1_000;
 export function printRows(name: string, key: string | undefined, options: RowsOptions): Promise<void> {
   const { limit = Number.POSITIVE_INFINITY, atPosition } = options;
   return withClient(options, async (client) => {
+    let isEmpty = true;
     let left = key === undefined ? limit : 1;
     let cursor: string | null | undefined;
     while (left > 0 && cursor !== null) {
@@ -42,9 +43,11 @@ export function printRows(name: string, key: string | undefined, options: RowsOp
       const reply: RowsReply = await client.query("projection", body);
       for (const row of reply.rows)
         verbTools.print(options, `${colors.cyan(row.key)} ${JSON.stringify(row.value)}`, row);
+      isEmpty &&= reply.rows.length === 0;
       left -= reply.rows.length;
       cursor = reply.next;
     }
+    if (isEmpty && limit !== 0) sayNothing(options, "no rows match");
   });
 }
 

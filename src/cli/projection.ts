@@ -1,7 +1,8 @@
 /** The verb `projection`: which there are and how they are, their rows, and what becomes of builds and parked events. */
-import { type Command as CliCommand, InvalidArgumentError } from "commander";
+import type { Command as CliCommand } from "commander";
 import { colors } from "./colors.ts";
-import { parseInteger } from "./parse.ts";
+import { counted } from "./counted.ts";
+import { parseFromOne, parseInteger } from "./parse.ts";
 import { printParked, retryParked, skipParked } from "./projection-parked.ts";
 import { collectWhere, printDiff, printRows } from "./projection-rows.ts";
 import { buildFollowed, listed, type ProjectionLine, statusOf } from "./projection-status.ts";
@@ -93,9 +94,7 @@ function examples(...lines: readonly string[]): string {
 }
 
 function collectPositions(text: string, before: readonly number[]): number[] {
-  const position = parseInteger(text);
-  if (position > 0) return [...before, position];
-  throw new InvalidArgumentError("a position from 1");
+  return [...before, parseFromOne(text)];
 }
 
 async function list(options: ClientOptions): Promise<void> {
@@ -119,7 +118,7 @@ function describe({
     `${colors.bold(name)} ${colors.dim(`version ${version}, ${mode}`)}`,
     status === "live" ? colors.green(status) : colors.yellow(status),
     `at ${position}`,
-    lagEvents > 0 ? `${lagEvents} events behind` : "",
+    lagEvents > 0 ? `${counted(lagEvents, "event")} behind` : "",
     parked > 0 ? colors.red(`${parked} parked`) : "",
     progress === undefined ? "" : `building version ${progress.version}: ${progress.position} of ${progress.of}`,
     standby === undefined ? "" : `version ${standby.version} stands by`,

@@ -1,14 +1,15 @@
 /** The verb `saga`: what the sagas are doing, the story of one, and help for those that cannot go on. */
-import { userInfo } from "node:os";
-import type { Command as CliCommand } from "commander";
+import { type Command as CliCommand, InvalidArgumentError } from "commander";
 import type { RecordedEvent } from "../core/message.ts";
 import type { HelpReply } from "../runtime/admin/help-saga.ts";
 import type { Client } from "../wire/client.ts";
 import type { SagaInstance, SagasReply } from "../wire/replies.ts";
 import { colors } from "./colors.ts";
+import { assertNamedOrAll } from "./parse.ts";
 import { sagaStory } from "./saga-story.ts";
-import { verbTools, withClient } from "./tools.ts";
+import { sayNothing, verbTools, withClient } from "./tools.ts";
 import type { ClientOptions } from "./verb.ts";
+import { actorDefault, whoActs } from "./who-acts.ts";
 
 interface ListOptions extends ClientOptions {
   readonly stuck?: boolean;
@@ -53,14 +54,11 @@ function helping(saga: CliCommand, verb: "retry" | "skip" | "resolve", descripti
   return part(saga, verb, description, `${verb} review-routing i42 --reason "the bug is mended"`)
     .argument("<saga>", "its name")
     .argument("[id]", "of the instance")
-    .option("--by <name>", "who helps, for the saga's history; default: the user of this terminal")
+    .option("--by <name>", `who helps, for the saga's history; ${actorDefault}`)
     .option("--reason <text>", "why, for the saga's history")
-    .action((name: string, id: string | undefined, options: HelpOptions, command: CliCommand) => {
-      if ((id === undefined) !== (options.all === true)) {
-        command.error(
-          verb === "resolve" ? "error: name an instance" : "error: name an instance, or --all, and not both",
-        );
-      }
+    .action((name: string, id: string | undefined, options: HelpOptions) => {
+      if (verb !== "resolve") assertNamedOrAll(id !== undefined, options.all === true, "an instance");
+      else if (id === undefined) throw new InvalidArgumentError("name an instance");
       return help(verb, name, id, options);
     });
 }
@@ -86,8 +84,7 @@ async function list(name: string | undefined, options: ListOptions): Promise<voi
       verbTools.print(options, instanceLine(instance), instance);
       count += 1;
     }
-    if (count === 0 && options.json !== true)
-      process.stderr.write(`no instance is ${options.stuck === true ? "stuck" : "under way"}\n`);
+    if (count === 0) sayNothing(options, `no instance is ${options.stuck === true ? "stuck" : "under way"}`);
   });
 }
 
@@ -158,7 +155,7 @@ async function effectsOf(client: Client, events: readonly RecordedEvent[]): Prom
 }
 
 async function help(verb: string, name: string, id: string | undefined, options: HelpOptions): Promise<void> {
-  const by = options.by ?? process.env.RETRACE_ACTOR ?? userInfo().username;
+  const by = whoActs(options.by);
   await withClient(options, async (client) => {
     const ids: string[] = [];
     if (id !== undefined) ids.push(id);

@@ -1,10 +1,13 @@
 /** The verb `send`: one command. */
 import { text } from "node:stream/consumers";
 import { type Command as CliCommand, InvalidArgumentError } from "commander";
+import { isCategory, isStreamId } from "../core/stream.ts";
 import type { SendOptions } from "../wire/client.ts";
 import type { CommandReply } from "../wire/replies.ts";
+import { parseHeaderText, parseTime } from "./parse.ts";
 import { verbTools, withClient } from "./tools.ts";
 import type { ClientOptions } from "./verb.ts";
+import { actorDefault, whoActs } from "./who-acts.ts";
 
 interface Options extends ClientOptions, SendOptions {}
 
@@ -15,26 +18,42 @@ export function registerSend(program: CliCommand): void {
       program
         .command("send")
         .description("send a command and print what it made happen")
-        .argument("<category>")
-        .argument("<id>")
-        .argument("<type>", "of the command, like StartTraining")
+        .argument("<category>", "like training-run", parseCategory)
+        .argument("<id>", "of the aggregate", parseId)
+        .argument("<type>", "of the command, like StartTraining", parseType)
         .argument("[body]", "JSON, or - to read it from stdin", "{}"),
     )
-    .option("--command-id <id>", "makes repeating the command harmless")
+    .option("--command-id <id>", "makes repeating the command harmless", parseHeaderText)
     .option("--expected-version <v>", "an integer, no-stream or any", parseExpectedVersion)
-    .option("--correlation-id <id>")
-    .option("--causation-id <id>")
-    .option("--occurred-at <time>", "ISO 8601, for backfills")
-    .option("--actor <name>", "who acts; default: the user of this shell", process.env.USER || undefined)
+    .option("--correlation-id <id>", "of the conversation; default: the command id", parseHeaderText)
+    .option("--causation-id <id>", "of what led to the command; default: the command id", parseHeaderText)
+    .option("--occurred-at <time>", "ISO 8601, for backfills", parseTime)
+    .option("--actor <name>", `who acts; ${actorDefault}`, parseHeaderText)
     .addHelpText(
       "after",
       `\nExample:\n  $ retrace send training-run r1 StartTraining '{"seed":7}' --expected-version no-stream\n`,
     )
     .action(async (category: string, id: string, type: string, body: string, options: Options) => {
       const data = parseBody(body === "-" ? await text(process.stdin) : body);
-      const reply = await withClient(options, (client) => client.send(category, id, { type, data }, options));
+      const metadata = { ...options, actor: whoActs(options.actor) };
+      const reply = await withClient(options, (client) => client.send(category, id, { type, data }, metadata));
       verbTools.print(options, describe(reply), reply);
     });
+}
+
+function parseCategory(text: string): string {
+  if (isCategory(text)) return text;
+  throw new InvalidArgumentError("a category in kebab-case, like training-run");
+}
+
+function parseId(text: string): string {
+  if (isStreamId(text)) return text;
+  throw new InvalidArgumentError("1 to 128 of A-Z a-z 0-9 _ - ~");
+}
+
+function parseType(text: string): string {
+  if (/^[A-Za-z0-9]+$/.test(text)) return text;
+  throw new InvalidArgumentError("the type of a command, like StartTraining");
 }
 
 function parseExpectedVersion(value: string): number | "no-stream" | "any" {

@@ -26,5 +26,5 @@ export function registerState(program: CliCommand): void {
 function describe({ stream, version, position, recordedAt, state }: StateReply): string {
   const value = typeof state.value === "string" ? state.value : JSON.stringify(state.value);
   const context = JSON.stringify(state.context, null, 2);
-  return `${stream}@${version} (position ${position}, ${recordedAt}): ${value}\n${context}`;
+  return `${stream}@${version} (position ${position}, recorded ${recordedAt}): ${value}\n${context}`;
 }

@@ -7,7 +7,7 @@ import type { RecordedEvent } from "../core/message.ts";
 import { fromCloudEvent } from "../wire/cloud-event.ts";
 import { eventStreamName } from "../wire/subjects.ts";
 import { collect, parseInteger } from "./parse.ts";
-import { eventLine } from "./print-event.ts";
+import { eventLine, timesHelp } from "./print-event.ts";
 import { verbTools, withClient } from "./tools.ts";
 import type { ClientOptions } from "./verb.ts";
 
@@ -30,7 +30,7 @@ export function registerTail(program: CliCommand): void {
     .option("--type <t>", "only this event type; may be repeated", collect)
     .option("--from <where>", "start, now, or a position to begin at", parseFrom, "now")
     .option("--limit <n>", "end after so many", parseInteger)
-    .addHelpText("after", "\nExample:\n  $ retrace tail --category training-run --from start\n")
+    .addHelpText("after", `${timesHelp}\nExample:\n  $ retrace tail --category training-run --from start\n`)
     .action((options: Options) => tail(options));
 }
 
@@ -45,7 +45,12 @@ async function tail(options: Options): Promise<void> {
   await withClient(options, async ({ nats }) => {
     if (options.limit === 0) return;
     const messages = await follow(nats, prefix, options);
-    const stop = (): void => messages.stop();
+    void tellOfConnection(nats);
+    const stop = (): void => {
+      messages.stop();
+      // Draining would wait for a broker that is gone.
+      void nats.close();
+    };
     process.once("SIGINT", stop);
     process.once("SIGTERM", stop);
     let left = options.limit ?? Number.POSITIVE_INFINITY;
@@ -56,6 +61,14 @@ async function tail(options: Options): Promise<void> {
       if (left <= 0) break;
     }
   });
+}
+
+/** The client library reconnects by itself, and the tail goes on where it was: whoever watches is told why it is silent. */
+async function tellOfConnection(nats: NatsConnection): Promise<void> {
+  for await (const { type } of nats.status()) {
+    if (type === "disconnect") process.stderr.write("retrace: the connection to the broker is lost; waiting for it\n");
+    if (type === "reconnect") process.stderr.write("retrace: connected to the broker again\n");
+  }
 }
 
 /**

@@ -46,6 +46,11 @@ export const verbTools: VerbTools = {
   },
 };
 
+/** Tells people, and not programs, that there is nothing to print: on stderr, so that a pipe stays empty. */
+export function sayNothing({ json }: ClientOptions, sentence: string): void {
+  if (json !== true) process.stderr.write(`${sentence}\n`);
+}
+
 /** Connects, runs, and closes whatever happens. */
 export async function withClient<Result>(
   options: ClientOptions,

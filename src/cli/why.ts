@@ -4,6 +4,7 @@ import type { AsOf } from "../wire/client.ts";
 import type { EventMention, WhyReply } from "../wire/replies.ts";
 import { colors } from "./colors.ts";
 import { pointIn, pointOptions } from "./points.ts";
+import { timeText } from "./print-event.ts";
 import { shortValue } from "./short-value.ts";
 import { verbTools, withClient } from "./tools.ts";
 import type { ClientOptions } from "./verb.ts";
@@ -16,7 +17,7 @@ as it is on record: steps of sagas, and the events that they or clients named as
 
 Examples:
   $ retrace why model m1 state
-  $ retrace why model m1 versions.v2.status
+  $ retrace why model m1 versions.v2
   $ retrace why training-run r1 step --at-version 3
 `;
 
@@ -49,8 +50,10 @@ function describe({ stream, version, field, value, before, setBy, causes, hasMor
 }
 
 /** What, where, when and by whom. */
-function told({ type, stream, version, position, occurredAt, metadata: { actor } }: EventMention): string {
-  const where = `${colors.cyan(`${stream}@${version}`)}, position ${position}, ${occurredAt}`;
+function told(event: EventMention): string {
+  const { type, stream, version, position, metadata } = event;
+  const { actor } = metadata;
+  const where = `${colors.cyan(`${stream}@${version}`)}, position ${position}, recorded ${timeText(event)}`;
   return `${colors.bold(type)} at ${where}${actor === undefined ? "" : ` by ${actorText(actor)}`}`;
 }
 

@@ -18,6 +18,8 @@ beforeAll(async () => {
   for (let step = 1; step <= 5; step++)
     await run({ type: "RecordProgress", data: { step, loss: 1 / step } }, `s${step}`);
   await run({ type: "CompleteTraining", data: {} }, "end");
+  await client.send("model", "m1", { type: "CreateModel", data: {} });
+  await client.send("model", "m1", { type: "VersionModel", data: { version: "v2" } });
 });
 
 afterAll(() => client?.close());
@@ -30,13 +32,22 @@ test("why names the event, who sent the command, and what the value was before",
   const { code, stdout, stderr } = await run("why", "training-run", "r1", "step");
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(stdout).toMatch(
-    /^training-run-r1@7 step = 5, before 4\n {2}set by TrainingProgress at training-run-r1@6, position 6, \S+Z by ada \(as claimed\)\n {4}command "s5", correlation "s5"\n$/,
+    /^training-run-r1@7 step = 5, before 4\n {2}set by TrainingProgress at training-run-r1@6, position 6, recorded \S+Z by ada \(as claimed\)\n {4}command "s5", correlation "s5"\n$/,
   );
   const past = await run("why", "training-run", "r1", "state", "--at-version", "3", "--json");
   expect(JSON.parse(past.stdout)).toMatchObject({
     ...{ version: 3, field: "state", value: "running", before: "empty" },
     setBy: { type: "TrainingStarted", version: 1 },
   });
+});
+
+test.each(["why", "diff"])("the examples in the help of %s work", async (verb) => {
+  const { stdout: help } = await run(verb, "--help");
+  const examples = [...help.matchAll(/^ {2}\$ retrace (.+)$/gm)].map(([, line = ""]) => line.split(" "));
+  // The log of this test is shorter than that of the help.
+  const possible = examples.filter((args) => !args.some((word) => ["7", "@170"].includes(word)));
+  expect(possible.length).toBeGreaterThan(0);
+  for (const args of possible) expect({ args, ...(await run(...args)) }).toMatchObject({ args, code: 0, stderr: "" });
 });
 
 test("why says which fields there are, and for programs in JSON", async () => {
@@ -56,7 +67,7 @@ test("diff says what changed since the version before, and who did it", async ()
   const { code, stdout, stderr } = await run("diff", "training-run", "r1");
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   const lines = [
-    `training-run-r1 from version 6 \\(position 6, ${time}\\) to version 7 \\(position 7, ${time}\\)`,
+    `training-run-r1 from version 6 \\(position 6, recorded ${time}\\) to version 7 \\(position 7, recorded ${time}\\)`,
     '  state: "running" -> "completed"',
     ...["(  .*\n)*1 event", `  version 7 ${time} TrainingCompleted by ada`],
   ];
@@ -108,7 +119,10 @@ test("diff refuses what it cannot compare", async () => {
   ]);
   expect(late).toMatchObject({ code: 2, stdout: "" });
   expect(late.stderr).toMatch(/^error: --from is version 5, which is later than version 3 of --to\n/);
-  expect(noon).toMatchObject({ code: 2, stderr: expect.stringContaining("a version, @position, or a time like") });
+  expect(noon).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("a version, @position, or a time with its zone"),
+  });
   expect(none).toMatchObject({ code: 1, stdout: "" });
-  expect(none.stderr).toMatch(/^retrace: NOT_FOUND: training-run-none has no events/);
+  expect(none.stderr).toMatch(/^retrace: NOT_FOUND: there is no training-run-none/);
 });

@@ -78,6 +78,7 @@ test("rows prints them, some of them, one of them, and those of the past", async
   expect(await lines("rows", "steps", "--limit", "1")).toEqual([row("even", 2)]);
   expect(await lines("rows", "steps", "--where", "steps=2", "started=true")).toEqual([row("even", 2), row("odd", 2)]);
   expect(await lines("rows", "steps", "--where", 'steps={"gt": 2}')).toEqual([]);
+  expect(await cli("rows", "steps", "--where", "steps=3")).toEqual({ code: 0, stdout: "", stderr: "no rows match\n" });
   expect(await lines("rows", "steps", "even", "--at-position", "2")).toEqual([row("even", 1)]);
   expect((await cli("rows", "steps", "odd")).stdout).toBe('odd {"steps":2,"started":true}\n');
   expect(await cli("rows", "steps", "nobody")).toMatchObject({ code: 1, stderr: expect.stringContaining("NOT_FOUND") });
@@ -113,8 +114,10 @@ test("parked shows what could not be taken, retry tries it again, skip leaves it
   expect(again).toMatchObject({ code: 1, stdout: expect.stringContaining("stays parked: thirteen") });
   expect(await lines("skip", "steps", "--all")).toEqual(parked.map(({ position }) => ({ position })));
   expect(await lines("parked", "steps")).toEqual([]);
+  expect(await cli("parked", "steps")).toEqual({ code: 0, stdout: "", stderr: "no event is parked\n" });
   expect(await cli("skip", "steps", positions[0] as string)).toMatchObject({ code: 1 });
-  expect(await cli("retry", "steps")).toMatchObject({ code: 2 });
+  const none = { code: 2, stderr: expect.stringContaining("error: name positions, or give --all\n") };
+  expect(await cli("retry", "steps")).toMatchObject(none);
   expect(await cli("retry", "steps", "0")).toMatchObject({ code: 2 });
 });
 

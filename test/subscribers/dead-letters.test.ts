@@ -401,7 +401,8 @@ describe("the command line", () => {
     expect(missing).toMatchObject({ code: 1, stdout: "" });
     expect(missing.stderr).toBe("retrace: NOT_FOUND: there is no dead letter at position 999999\n");
     expect(await cli("retry", "999999", "--subscription", "nobody")).toMatchObject({ code: 1, stdout: "" });
-    expect(await cli("list", "--subscription", "nobody")).toEqual({ code: 0, stdout: "", stderr: "" });
+    const nobody = await cli("list", "--subscription", "nobody");
+    expect(nobody).toEqual({ code: 0, stdout: "", stderr: "there are no dead letters\n" });
     for (const wrong of [
       ["retry"],
       ["drop"],
@@ -420,8 +421,9 @@ describe("the command line", () => {
   test("finds nothing where no subscriber has ever parked anything", async () => {
     const empty = await startNats();
     const run = (...args: string[]) => runCli(["dead", ...args], { env: { RETRACE_NATS: empty.url } });
-    expect(await run("list")).toEqual({ code: 0, stdout: "", stderr: "" });
+    expect(await run("list")).toEqual({ code: 0, stdout: "", stderr: "there are no dead letters\n" });
+    expect(await run("list", "--json")).toEqual({ code: 0, stdout: "", stderr: "" });
     expect(await run("drop", "1")).toMatchObject({ code: 1 });
-    expect(await run("retry", "--all")).toEqual({ code: 0, stdout: "", stderr: "" });
+    expect(await run("retry", "--all")).toEqual({ code: 0, stdout: "", stderr: "no dead letter is parked\n" });
   });
 });
