@@ -1,11 +1,9 @@
-/** The program: every verb of the runtime, the verbs of the domain, and what an error means for the exit status. */
-import { Command as CliCommand, CommanderError, InvalidArgumentError } from "commander";
-import { Fault, StartRefused } from "../core/fault.ts";
+/** The program: every verb of the runtime, and the verbs of the domain. */
+import { Command as CliCommand } from "commander";
 import { builtInActors } from "../runtime/actor-files.ts";
 import { loadVerbs } from "./load-verbs.ts";
 import { packageVersion } from "./package.ts";
-
-const wrongUsage = 2;
+import { report } from "./report.ts";
 
 type Register = (program: CliCommand) => void;
 
@@ -33,13 +31,15 @@ const ownVerbs: Readonly<Record<string, () => Promise<Register>>> = {
 };
 
 /** Runs one command line; sets the exit status: 0 done, 1 failed or done in part, 2 wrong usage. */
-export async function runCli(argv: readonly string[]): Promise<void> {
+export async function runCli(given: readonly string[]): Promise<void> {
   forgetEmptySettings();
+  const argv = helpAsOption(given);
   const program = new CliCommand("retrace")
     .description("Actor-based, event-sourced runtime for AI/ML systems")
     .version(packageVersion)
     .enablePositionalOptions()
-    .showHelpAfterError("(add --help for what there is)")
+    // Errors are told by `report`.
+    .configureOutput({ outputError: () => {} })
     .exitOverride();
   process.stdout.on("error", endWhenUnread);
   try {
@@ -47,10 +47,28 @@ export async function runCli(argv: readonly string[]): Promise<void> {
     inheritSettings(program);
     // Behind a verb, options are the verb's: some have a `--version` of their own.
     program.enablePositionalOptions();
+    if (argv.includes("--help") || argv.includes("-h")) refuseUnknownVerb(program, argv.slice(2));
     await program.parseAsync([...argv]);
   } catch (error) {
     process.exitCode = report(error, argv.includes("--json"));
   }
+}
+
+/** `retrace help send` is `retrace send --help`. */
+function helpAsOption(argv: readonly string[]): readonly string[] {
+  return argv[2] === "help" ? [...argv.slice(0, 2), ...argv.slice(3), "--help"] : argv;
+}
+
+/** Asked for the help of a verb that there is not, commander prints that of what is above it. */
+function refuseUnknownVerb(above: CliCommand, [word, ...rest]: readonly string[]): void {
+  if (above.commands.length === 0 || word === undefined || word.startsWith("-")) return;
+  const command = above.commands.find((each) => each.name() === word);
+  if (command !== undefined) {
+    refuseUnknownVerb(command, rest);
+    return;
+  }
+  const known = above.commands.map((each) => each.name()).join(", ");
+  above.error(`error: ${above.name()} has no verb ${word}; there are ${known}`);
 }
 
 /** The verb that is asked for; all of them for help, and where there is no such verb. */
@@ -95,32 +113,4 @@ function endWhenUnread(error: NodeJS.ErrnoException): void {
 
 function warn(problem: string): void {
   process.stderr.write(`warning: ${problem}\n`);
-}
-
-/** Says what went wrong in one sentence; only a bug gets a stack. */
-function report(error: unknown, json: boolean): number {
-  if (error instanceof InvalidArgumentError) process.stderr.write(`error: ${error.message}\n`);
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : wrongUsage;
-  if (error instanceof StartRefused) {
-    process.stderr.write(`retrace: ${error.message}\n`);
-    return 1;
-  }
-  if (error instanceof Fault) {
-    process.stderr.write(json ? `${JSON.stringify(error.toBody())}\n` : sentencesOf(error));
-    return 1;
-  }
-  const { syscall, message } = error as NodeJS.ErrnoException;
-  if (syscall !== undefined) {
-    process.stderr.write(`retrace: this machine does not allow it: ${message}\n`);
-    return 1;
-  }
-  process.stderr.write(`retrace: a bug: ${(error as Error).stack ?? String(error)}\n`);
-  return 1;
-}
-
-/** The message, and below it, a line each, what was found wrong beyond the issue it names. */
-function sentencesOf({ code, message, details }: Fault): string {
-  const issues = (details.issues ?? []) as readonly { readonly path: string; readonly message: string }[];
-  const lines = issues.length > 1 ? issues.map(({ path, message: what }) => `  ${path || "body"}: ${what}\n`) : [];
-  return `retrace: ${code}: ${message}\n${lines.join("")}`;
 }

@@ -108,7 +108,7 @@ test("an export replaces no file unasked, and leaves none behind that is not who
   const toStdout = await cli(source, "export", "events", "--out", "-");
   expect(toStdout.stdout).toBe(readFileSync(file, "utf8"));
   const nowhere = await cli(source, "export", "events", "--out", join(folder, "no", "log.jsonl"));
-  expect(nowhere).toMatchObject({ code: 1, stderr: expect.stringContaining("ENOENT") });
+  expect(nowhere).toMatchObject({ code: 1, stderr: expect.stringContaining("retrace: there is no folder ") });
 });
 
 test.each<[string, (event: RecordedEvent) => unknown, string]>([
@@ -136,7 +136,7 @@ test("a file that cannot be written is told in a sentence", async () => {
   const nowhere = join(folder, "nowhere", "log.jsonl");
   const { code, stdout, stderr } = await cli(source, "export", "events", "--out", nowhere);
   expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
-  expect(stderr).toMatch(/^retrace: .*ENOENT.*\n$/);
+  expect(stderr).toMatch(/^retrace: there is no folder .+nowhere\n$/);
 });
 
 test("an admin verb that does not exist is told what there is", async () => {

@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
+import { userInfo } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
@@ -104,15 +105,21 @@ describe("send", () => {
     });
   });
 
-  test("tells people every issue, a line each", async () => {
+  test("tells people every issue once, a line each", async () => {
     const { code, stderr } = await cli(["send", "dataset", "x", "IngestData", '{"rowCount":-1,"rows":3}']);
 
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^retrace: INVALID_COMMAND: .+\n( {2}\S+: .+\n){2}$/);
+    expect(stderr).toMatch(/^retrace: INVALID_COMMAND: .+: rowCount: .+\n {2}rows: .+\n$/);
   });
 
-  test("has no actor where the shell has no user", async () => {
-    expect(await cli(["send", "dataset", "nobody", "IngestData"], { env: { USER: "" } })).toMatchObject({ code: 0 });
+  test("is done by the user of the process, whatever the shell says, or by RETRACE_ACTOR", async () => {
+    await cli(["send", "dataset", "own", "IngestData"], { env: { USER: "" } });
+    await cli(["send", "dataset", "named", "IngestData"], { env: { RETRACE_ACTOR: "grace" } });
+    const actor = async (id: string) =>
+      ((await edge.query("history", { category: "dataset", id })).events as WireEvent[])[0]?.metadata.actor;
+
+    expect(await actor("own")).toMatchObject({ id: userInfo().username });
+    expect(await actor("named")).toMatchObject({ id: "grace" });
   });
 });
 
@@ -123,7 +130,7 @@ test("state prints an aggregate, now and as of a point", async () => {
 
   expect(now).toMatchObject({ version: 1_101, state: { value: "running", context: { step: 1_099 } } });
   expect(past).toMatchObject({ version: 3, state: { context: { step: 1 } } });
-  expect(human.stdout).toMatch(/^training-run-long@1 \(position 1, .+Z\): running\n\{/);
+  expect(human.stdout).toMatch(/^training-run-long@1 \(position 1, recorded .+Z\): running\n\{/);
 });
 
 test("history prints a stream to its end, over all pages, or as much as is asked for", async () => {
@@ -155,6 +162,21 @@ test("events prints the log to its end, over all pages, filtered, or as much as 
   expect(positions(some)).toEqual(from(1_051, 1_060));
   expect(positions(typed)).toEqual([1]);
   expect(none).toEqual([]);
+});
+
+test("lines tell when an event was recorded, and when it occurred if that was not then", async () => {
+  await edge.command("dataset.backfilled.IngestData", {}, { "Retrace-Occurred-At": "2024-01-01T00:00:00Z" });
+  const { stdout } = await cli(["history", "dataset", "backfilled"]);
+
+  expect(stdout).toMatch(/^ *\d+ 20(?!24)\S+Z \(occurred 2024-01-01T00:00:00.000Z\) dataset-backfilled@1 /);
+});
+
+test.each<[readonly string[], string]>([
+  [["events", "--category", "dataset", "--type", "AliasMoved"], "no events match\n"],
+  [["history", "training-run", "long", "--from-version", "5000"], "no events from version 5000 on\n"],
+])("%j has nothing on stdout, and says so to people only", async (args, stderr) => {
+  expect(await cli(args)).toEqual({ code: 0, stdout: "", stderr });
+  expect(await cli([...args, "--json"])).toEqual({ code: 0, stdout: "", stderr: "" });
 });
 
 describe("tail", () => {
@@ -197,18 +219,28 @@ describe("tail --from now", () => {
     await before.command("dataset.old.IngestData");
     await before.command("feedback.old.ScoreReward", { score: 1 });
     await eventually("the past is relayed", async () => (await relayed(first.url)) === 2);
-    const child = spawn(process.execPath, [`${root}/dist/src/main.js`, "tail", "--json", "--limit", "1", ...filter], {
-      stdio: ["ignore", "pipe", "inherit"],
-      env: { ...process.env, RETRACE_NATS: first.url },
-    });
-    const printed = text(child.stdout);
-    await eventually("the tail follows", async () => (await consumers(first.url)) === 1);
+    const [child, interrupted] = [tail(first.url, filter), tail(first.url, filter)];
+    const [printed, said, ended] = [text(child.stdout), text(child.stderr), once(interrupted, "close")];
+    await eventually("the tails follow", async () => (await consumers(first.url)) === 2);
     await first.stop();
+    const [line] = await once(createInterface({ input: interrupted.stderr }), "line");
+    expect(line).toBe(lost);
+    interrupted.kill("SIGTERM");
+    expect(await ended).toEqual([0, null]);
     const second = await startRuntime(options);
     await (await openEdge(second.url)).command("feedback.new.ScoreReward", { score: 1 });
 
     expect(JSON.parse(await printed)).toMatchObject({ position: 3, stream: "feedback-new" });
+    expect(await said).toBe(`${lost}\nretrace: connected to the broker again\n`);
   });
+
+  const lost = "retrace: the connection to the broker is lost; waiting for it";
+
+  const tail = (url: string, filter: readonly string[]) =>
+    spawn(process.execPath, [`${root}/dist/src/main.js`, "tail", "--json", "--limit", "1", ...filter], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, RETRACE_NATS: url },
+    });
 
   async function eventStream(url: string): Promise<StreamInfo> {
     const nats = await connect({ servers: url });
@@ -240,6 +272,28 @@ test("catalog lists what can be sent, for programs with schemas", async () => {
 
   expect(catalog?.categories.dataset?.commands.IngestData).toMatchObject({ type: "object" });
   expect(human.stdout).toMatch(/^dataset\n {2}commands {2}IngestData, /m);
+  expect(human.stdout).toMatch(/^saga review-routing: .+\n {2}settings {2}.*routes/m);
+  expect(human.stdout).toMatch(/^projection training-summaries/m);
+});
+
+test("catalog shows one category, the fields of a command, and the settings of a saga", async () => {
+  const [category, command, saga, none, noType] = await Promise.all([
+    cli(["catalog", "training-run"]),
+    cli(["catalog", "training-run", "RecordProgress"]),
+    cli(["catalog", "review-routing"]),
+    cli(["catalog", "trainingrun"]),
+    cli(["catalog", "training-run", "Nope"]),
+  ]);
+  const [event] = await lines("catalog", "training-run", "TrainingProgress");
+
+  expect(category?.stdout).toMatch(/^training-run, commands:\n(.*\n)* {2}RecordProgress \{step, .*\?.*\}\n/);
+  expect(command?.stdout).toMatch(
+    /^RecordProgress \(command of training-run\)\n(.*\n)* {2}step +required {2}integer from 0\n/,
+  );
+  expect(saga?.stdout).toMatch(/^saga review-routing, version \d+: .+\n(.*\n)* {2}routes {2}.+ {2}default \[/);
+  expect(event).toMatchObject({ version: expect.any(Number), schema: { type: "object" } });
+  expect(none).toMatchObject({ code: 1, stderr: expect.stringMatching(/no category, .+ trainingrun; .+training-run/) });
+  expect(noType).toMatchObject({ code: 1, stderr: expect.stringMatching(/training-run has no .+ Nope; .+RecordP/) });
 });
 
 describe("what cannot be done ends with 1 and one line on stderr:", () => {
@@ -247,15 +301,35 @@ describe("what cannot be done ends with 1 and one line on stderr:", () => {
     ["a stream that does not exist", ["state", "dataset", "none"], /^retrace: NOT_FOUND: .+\n$/],
     ["a category that does not exist", ["history", "none", "x"], /^retrace: UNKNOWN_CATEGORY: .+\n$/],
     ["a command that does not exist", ["send", "dataset", "x", "Do"], /^retrace: UNKNOWN_COMMAND: .+\n$/],
-    ["an id that is none", ["send", "dataset", "a b", "IngestData"], /^retrace: INVALID_COMMAND: .+\n$/],
-    ["an id with a dot", ["send", "dataset", "a.b", "IngestData"], /^retrace: INVALID_COMMAND: .+\n$/],
-    ["a type that is empty", ["send", "dataset", "a", ""], /^retrace: INVALID_COMMAND: .+\n$/],
+    ["a stream that is not there", ["state", "dataset", "none"], /^retrace: NOT_FOUND: there is no dataset-none\n$/],
     [
-      "a line break in a header",
-      ["send", "dataset", "a", "IngestData", "--actor", "a\nb"],
-      /^retrace: INVALID_COMMAND: .+\n$/,
+      "a point before the first event",
+      ["state", "training-run", "long", "--at-position", "0"],
+      /^retrace: NOT_FOUND: training-run-long has no events at that point\n$/,
     ],
-    ["a time that is none", ["events", "--since", "noon"], /^retrace: INVALID_QUERY: .+\n$/],
+    [
+      "a category nobody knows",
+      ["events", "--category", "datasets"],
+      /^retrace: UNKNOWN_CATEGORY: there is no category datasets; there are .*dataset, .*saga.*\n$/,
+    ],
+    [
+      "an event type nobody knows",
+      ["events", "--category", "dataset", "--type", "DataIngest"],
+      /^retrace: INVALID_QUERY: there is no event type DataIngest; there are .*DataIngested.*\n$/,
+    ],
+    ["a file that is not there", ["import", "events", "nope"], /^retrace: there is no file nope\n$/],
+    ["a folder that is not there", ["export", "events", "--out", "/nope/x"], /^retrace: there is no folder \/nope\n$/],
+    [
+      "a file for a folder",
+      ["contracts", "--out", "package.json"],
+      /^retrace: package.json is a file: name a folder\n$/,
+    ],
+    [
+      "a file for a folder of parts",
+      ["export", "events", "--partition", "day", "--out", "package.json"],
+      /^retrace: package.json is a file: name a folder\n$/,
+    ],
+    ["a folder for a file", ["import", "events", "src"], /^retrace: .*a folder: name a file\n$/],
     ["a prefix nobody serves", ["tail", "--prefix", "other"], /^retrace: BUS_UNAVAILABLE: .+\n$/],
     ["a broker that is not there", ["health", "--nats", "nats://127.0.0.1:1"], /^retrace: BUS_UNAVAILABLE: .+\n$/],
     ["a broker without a port", ["health", "--nats", "::"], /^retrace: BUS_UNAVAILABLE: .+\n$/],
@@ -285,6 +359,29 @@ describe("wrong usage ends with 2 and says on stderr what is right:", () => {
     ["a place to begin that is none", ["tail", "--from", "0"], /a position from 1/],
     ["a prefix that is none", ["health", "--prefix", "a.b"], /--prefix/],
     ["a clock that is none", ["events", "--by", "sundial"], /recorded.*occurred/],
+    ["a time that is none", ["events", "--since", "noon"], /--since.*noon.*expected a time.+2026-01-31T12:00:00Z/],
+    ["a date without a time", ["state", "dataset", "x", "--at-recorded", "2026-11-20"], /--at-recorded.*2026-01-31T12/],
+    ["a version before the first", ["history", "dataset", "x", "--from-version", "0"], /--from-version.*from 1/],
+    [
+      "an id that is none",
+      ["send", "dataset", "a b", "IngestData"],
+      /'a b' is invalid for argument 'id': expected 1 to/,
+    ],
+    ["an id with a dot", ["send", "dataset", "a.b", "IngestData"], /argument 'id'/],
+    ["a type that is empty", ["send", "dataset", "a", ""], /argument 'type'.*StartTraining/],
+    ["a line break in a header", ["send", "dataset", "a", "IngestData", "--actor", "a\nb"], /--actor/],
+    ["an empty command id", ["send", "dataset", "a", "IngestData", "--command-id", ""], /--command-id.*1 to 256/],
+    [
+      "a day for a time",
+      ["send", "dataset", "a", "IngestData", "--occurred-at", "yesterday"],
+      /--occurred-at.*2026-01/,
+    ],
+    ["help on an unknown verb", ["help", "nope"], /^error: retrace has no verb nope; there are start, .+/],
+    [
+      "help on an unknown part",
+      ["export", "parquet", "--help"],
+      /^error: export has no verb parquet; there are events\n/,
+    ],
   ])("%s", async (_, args, says) => {
     const { code, stdout, stderr } = await cli(args);
 
@@ -292,6 +389,21 @@ describe("wrong usage ends with 2 and says on stderr what is right:", () => {
     expect(stderr).toMatch(says);
     expect(stderr).not.toMatch(/\n\s+at /);
   });
+});
+
+test.each<[string, readonly string[]]>([
+  ["INVALID_OPTION", ["events", "--limit", "many"]],
+  ["INVALID_OPTION", ["health", "--jsn"]],
+  ["WRONG_USAGE", ["send", "dataset", "x"]],
+  ["WRONG_USAGE", ["saga", "retry", "review-routing"]],
+  ["WRONG_USAGE", ["run", "compare", "long"]],
+])("programs get %s for %j", async (code, args) => {
+  const ended = await cli([...args, "--json"]);
+
+  expect(ended).toMatchObject({ code: 2, stdout: "" });
+  const { error } = JSON.parse(ended.stderr) as { error: { message: string } };
+  expect(error).toMatchObject({ code, retryable: false, details: {} });
+  expect(error.message).toMatch(/^(?!error:).{10,}/);
 });
 
 describe("--help", () => {
@@ -319,7 +431,7 @@ describe("--help", () => {
     const { code, stdout, stderr } = await cli([...path.split(" "), "--help"]);
 
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stdout).toMatch(new RegExp(`Examples?:\\n +\\$ (npx )?retrace ${path}`));
+    expect(stdout).toMatch(new RegExp(`Examples?:\\n( +\\$ .+\\n)*? +\\$ (npx )?retrace ${path}`));
   });
 });
 

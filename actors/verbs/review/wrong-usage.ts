@@ -17,7 +17,10 @@ export async function withUsage(tools: VerbTools, action: () => Promise<void>): 
     await action();
   } catch (error) {
     if (!(error instanceof WrongUsage) && !(error instanceof NotPossible)) throw error;
-    console.error(`error: ${error.message}`);
-    tools.exitCode(error instanceof WrongUsage ? 2 : 1);
+    const isUsage = error instanceof WrongUsage;
+    const { message } = error;
+    const body = { error: { code: isUsage ? "WRONG_USAGE" : "NOT_POSSIBLE", message, retryable: false, details: {} } };
+    console.error(process.argv.includes("--json") ? JSON.stringify(body) : `error: ${message}`);
+    tools.exitCode(isUsage ? 2 : 1);
   }
 }
