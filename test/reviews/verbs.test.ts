@@ -296,7 +296,7 @@ test("tables are for people, the most urgent first", async () => {
   const { stdout: open } = await run("", "list");
   expect(open).not.toContain("t1");
   expect(open).toMatch(
-    /\n1 more has all its votes and waits to be counted \(--all\): .* retrace send review ID CloseReview/,
+    /\n1 other has all its votes and waits to be counted \(--all\); .* retrace send review ID CloseReview/,
   );
   expect((await json("", "list")).map(({ id }) => id)).toEqual(["t2"]);
   expect((await json("", "list", "--all")).map(({ id }) => id)).toEqual(["t2", "t1"]);

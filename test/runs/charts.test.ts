@@ -109,6 +109,12 @@ describe("the terminal", () => {
     for (const sign of ["─", "╗", "━", "*", "+"]) expect(lines.slice(1, -7).join("")).toContain(sign);
   });
 
+  test("shows both of two curves that are the same", () => {
+    const curves = ["a", "b"].map((name) => ({ name, points: points(1, 1) }));
+    const rows = terminalChart(curves, "loss", 40).split("\n");
+    expect(rows.find((row) => row.includes("═"))).toMatch(/─═+─+═/);
+  });
+
   test("leaves what diverged empty", () => {
     const flat = rowsOf([...Array(20).fill(1), ...Array(20).fill(Number.NaN), ...Array(20).fill(1)]);
     expect(flat.some((row) => /─ {5,}─/.test(row))).toBe(true);

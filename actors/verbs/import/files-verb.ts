@@ -71,6 +71,7 @@ ${kind.notes}
 
 Importing a file again adds nothing; an import that was stopped goes on where it ended.
 What cannot be read is told as file:line: reason, the rest comes in, and the exit code is 1.
+Sagas act on what happened in the last hour, and so on what is imported as of now.
 
 Example:
   $ ${kind.example}`,

@@ -93,8 +93,9 @@ async function listReviews(client: Client, options: ListOptions, tools: VerbTool
 /** Nobody can vote in these any more. */
 function uncounted(count: number): string[] {
   if (count === 0) return [];
-  const what = count === 1 ? "1 more has all its votes and waits" : `${count} more have all their votes and wait`;
-  return [`${what} to be counted (--all): by review-routing, else with: retrace send review ID CloseReview '{}'`];
+  const what = count === 1 ? "1 other has all its votes and waits" : `${count} others have all their votes and wait`;
+  const way = "where review-routing does not: retrace send review ID CloseReview '{}'";
+  return [`${what} to be counted (--all); ${way}`];
 }
 
 async function mineTo(client: Client, name: string): Promise<(row: Queued) => boolean> {

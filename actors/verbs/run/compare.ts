@@ -128,7 +128,7 @@ function differingIn({ statuses, recipe, metrics }: Comparison): string[] {
     ...recipe.filter(({ verdict }) => verdict === "differs").map(({ name }) => name),
     ...(new Set(statuses).size > 1 ? ["status"] : []),
     ...beyond.slice(0, mostNames),
-    ...(unnamed > 0 ? [`${unnamed} more ${unnamed === 1 ? "metric" : "metrics"}`] : []),
+    ...(unnamed > 0 ? [counted(unnamed, "more metric")] : []),
   ];
 }
 
@@ -142,23 +142,29 @@ function metricsLines(ids: readonly string[], { metrics }: Comparison, { toleran
   const none = "no two runs report the same metric: there is nothing to hold against the tolerance";
   return [
     ...(shared.length === 0 ? ["", none] : []),
-    ...firstOf(linesOf(false), most, "metrics beyond the tolerance"),
-    ...firstOf(linesOf(true), most, "metrics within the tolerance"),
-    ...(alone.length === 0 ? [] : ["", ...firstOf(alone, most, "metrics that one run alone reports")]),
+    ...firstOf(linesOf(false), most, ["metric", "beyond the tolerance"]),
+    ...firstOf(linesOf(true), most, ["metric", "within the tolerance"]),
+    ...(alone.length === 0 ? [] : ["", ...firstOf(alone, most, ["metric", "of one run alone"])]),
   ];
 }
 
 function aspectLines(ids: readonly string[], { name, verdict, differences }: Aspect, { most }: Shown): string[] {
   const lines = differences.map((difference) => differenceLines(ids, difference));
-  return [`${name.padEnd(16)} ${verdict}`, ...firstOf(lines, most, "fields")];
+  return [`${name.padEnd(16)} ${verdict}`, ...firstOf(lines, most, ["field"])];
 }
 
 /** The first things that have room, at least one of them, and how many more there are. */
-function firstOf(things: readonly (readonly string[])[], most: number, what: string): string[] {
+function firstOf(
+  things: readonly (readonly string[])[],
+  most: number,
+  [what, ...which]: readonly [string, ...string[]],
+): string[] {
   const lines: string[] = [];
   for (const [i, thing] of things.entries()) {
-    if (i > 0 && lines.length + thing.length > most)
-      return [...lines, `  and ${things.length - i} more ${what}: --all`];
+    if (i > 0 && lines.length + thing.length > most) {
+      const rest = [counted(things.length - i, `more ${what}`), ...which].join(" ");
+      return [...lines, `  and ${rest}: --all`];
+    }
     lines.push(...thing);
   }
   return lines;

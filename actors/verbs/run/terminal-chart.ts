@@ -47,6 +47,13 @@ function strokeOf(i: number, sign: string): string {
   return strokes[stroke]?.[strokes[0]?.indexOf(sign) ?? -1] ?? marks[stroke - strokes.length] ?? sign;
 }
 
+const lap = 4;
+
+/** Whether a curve covers an earlier one in this column. Where strokes tell them apart they take turns, so that both are seen. */
+function isOnTop(column: number): boolean {
+  return colors.isColorSupported || Math.floor(column / lap) % 2 === 1;
+}
+
 function label(value: number): string {
   return String(Number(value.toPrecision(4))).padStart(labelWidth);
 }
@@ -109,7 +116,9 @@ function draw(
     for (const [row, line] of lines.entries()) {
       for (const [i, sign] of [...line].entries()) {
         const cells = grid[row];
-        if (sign !== " " && cells?.[first + i] !== undefined) cells[first + i] = paintOf(paint)(strokeOf(paint, sign));
+        const before = cells?.[first + i];
+        if (sign === " " || cells === undefined || before === undefined) continue;
+        if (before === " " || isOnTop(first + i)) cells[first + i] = paintOf(paint)(strokeOf(paint, sign));
       }
     }
   }
