@@ -1,5 +1,6 @@
 /** `retrace demo`: the whole loop on the files of this package, over NATS like any user's program. */
 import { type Client, type ClientOptions, defineVerb, type VerbTools } from "retrace";
+import { tell, WrongUsage } from "./review/wrong-usage.ts";
 
 interface DemoOptions extends ClientOptions {
   readonly auto?: boolean;
@@ -33,8 +34,7 @@ Example:
 
 async function demo(options: DemoOptions, tools: VerbTools): Promise<void> {
   if (options.auto !== true && !process.stdin.isTTY) {
-    console.error("error: without a terminal there is nobody to ask; use --auto for the true labels");
-    tools.exitCode(2);
+    tell(new WrongUsage("without a terminal there is nobody to ask; use --auto for the true labels"), tools);
     return;
   }
   const { demonstrate, DemonstrationStopped } = await import("./demo/demonstrate.ts");

@@ -397,6 +397,7 @@ test.each<[string, readonly string[]]>([
   ["WRONG_USAGE", ["send", "dataset", "x"]],
   ["WRONG_USAGE", ["saga", "retry", "review-routing"]],
   ["WRONG_USAGE", ["run", "compare", "long"]],
+  ["WRONG_USAGE", ["import", "training-log", "x.txt", "--batch", "0"]],
 ])("programs get %s for %j", async (code, args) => {
   const ended = await cli([...args, "--json"]);
 

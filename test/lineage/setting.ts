@@ -38,6 +38,7 @@ export async function readerOf(
     const result = store.append(history.map(newEvent), tx);
     if (result.outcome !== "appended") throw new Error("a conflict");
     projections.apply(tx, projection.mode, result.events);
+    projections.flush(tx);
   });
   const query = projectionQuery({ store, projections });
   return {

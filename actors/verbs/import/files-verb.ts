@@ -1,6 +1,7 @@
 /** `retrace import <kind> FILE...`: the options that kinds share, what is told, the exit status. */
 import { basename } from "node:path";
 import type { Client, ClientOptions, Progress, VerbTools } from "retrace";
+import { tell, WrongUsage } from "../review/wrong-usage.ts";
 import { isoTimeOf } from "./columns.ts";
 import { isRefusal } from "./refused.ts";
 import type { CliCommand } from "./row-format.ts";
@@ -93,8 +94,7 @@ async function importFiles<Options>(
 ): Promise<void> {
   const wrong = whatIsWrong(typed) ?? kind.wrongUsage?.(named, typed);
   if (wrong !== undefined) {
-    console.error(`error: ${wrong}`);
-    tools.exitCode(2);
+    tell(new WrongUsage(wrong), tools);
     return;
   }
   const options = inUtc(typed);

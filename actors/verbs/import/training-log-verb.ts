@@ -2,6 +2,7 @@
 import { basename } from "node:path";
 import type { Client, ClientOptions, Progress, VerbTools } from "retrace";
 import { counted } from "../print/counted.ts";
+import { tell, WrongUsage } from "../review/wrong-usage.ts";
 import { isoTimeOf } from "./columns.ts";
 import { wrongTime } from "./files-verb.ts";
 import { type ImportOptions, importTrainingLog } from "./import-training-log.ts";
@@ -45,8 +46,7 @@ Example:
 async function importTrainingLogs(files: string[], options: TrainingLogOptions, tools: VerbTools): Promise<void> {
   const wrong = whatIsWrong(files, options);
   if (wrong !== undefined) {
-    console.error(`error: ${wrong}`);
-    tools.exitCode(2);
+    tell(new WrongUsage(wrong), tools);
     return;
   }
   const client = await tools.connect(options);

@@ -1,4 +1,4 @@
-/** How an action of `retrace review` ends when it comes to nothing. */
+/** How an action of a verb ends when it comes to nothing. */
 import type { VerbTools } from "retrace";
 
 /** What is wrong with the command line, in a sentence; the status is 2. */
@@ -17,10 +17,15 @@ export async function withUsage(tools: VerbTools, action: () => Promise<void>): 
     await action();
   } catch (error) {
     if (!(error instanceof WrongUsage) && !(error instanceof NotPossible)) throw error;
-    const isUsage = error instanceof WrongUsage;
-    const { message } = error;
-    const body = { error: { code: isUsage ? "WRONG_USAGE" : "NOT_POSSIBLE", message, retryable: false, details: {} } };
-    console.error(process.argv.includes("--json") ? JSON.stringify(body) : `error: ${message}`);
-    tools.exitCode(isUsage ? 2 : 1);
+    tell(error, tools);
   }
+}
+
+/** Says it on stderr, for programs as a body like those on the wire, and sets the status. */
+export function tell(error: WrongUsage | NotPossible, tools: VerbTools): void {
+  const isUsage = error instanceof WrongUsage;
+  const { message } = error;
+  const body = { error: { code: isUsage ? "WRONG_USAGE" : "NOT_POSSIBLE", message, retryable: false, details: {} } };
+  console.error(process.argv.includes("--json") ? JSON.stringify(body) : `error: ${message}`);
+  tools.exitCode(isUsage ? 2 : 1);
 }
