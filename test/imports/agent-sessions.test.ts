@@ -310,7 +310,7 @@ describe("against a runtime", () => {
       expect(stderr).toBe(`${file}:3: step 2: thought is not a text\n`);
       const events = there === 0 ? 8 : 0;
       expect(stdout).toBe(
-        `bad.traj: bad: 3 steps: ${events} new events, ${there} already there, 1 bad steps (completed)\n`,
+        `bad.traj: bad: 3 steps: ${events} new events, ${there} already there, 1 bad step (completed)\n`,
       );
     }
     const decided = (await setting.content("agent-session", "bad")).filter(({ type }) => type === "DecisionMade");

@@ -1,4 +1,5 @@
 /** `retrace import documents`: the reader of manifests and folders, and a built runtime, with counts made independently. */
+
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -6,6 +7,7 @@ import { describe, expect, test } from "vitest";
 import { readCollection } from "../../actors/verbs/import/documents-read.ts";
 import { ImportRefused } from "../../actors/verbs/import/refused.ts";
 import { linesOfRootLists } from "../../actors/verbs/import/root-lists.ts";
+import { counted } from "../../actors/verbs/print/counted.ts";
 import { absentFile, ImportSetting, realFile } from "./import-setting.ts";
 
 const setting = new ImportSetting("documents");
@@ -214,7 +216,7 @@ async function revisionsOf(id: string) {
 
 function summary(revisions: number, counts: { fresh?: number; there?: number; absent?: number; bad?: number }): string {
   const { fresh = 0, there = 0, absent = 0, bad = 0 } = counts;
-  return `${revisions} revisions: ${fresh} new, ${there} already there, ${absent} without a file here, ${bad} bad\n`;
+  return `${counted(revisions, "revision")}: ${fresh} new, ${there} already there, ${absent} without a file here, ${bad} bad\n`;
 }
 
 describe("against a runtime", () => {

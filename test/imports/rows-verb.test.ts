@@ -130,7 +130,7 @@ test("a file that fails does not keep the others out", async () => {
   const prose = setting.write("prose.tsv", ["no table"]);
   const { code, stdout, stderr } = await importRows("corrections", none, prose, good);
   expect(code).toBe(1);
-  expect(stdout).toBe("good.tsv: 1 rows: 1 new events, 0 rows already there, 0 bad rows\n");
+  expect(stdout).toBe("good.tsv: 1 row: 1 new event, 0 rows already there, 0 bad rows\n");
   expect(stderr).toContain(`${none}: ENOENT`);
   expect(stderr).toContain(`${prose}: it is no table with tabs`);
 });

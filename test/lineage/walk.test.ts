@@ -142,10 +142,10 @@ test("a walk in circles ends", async () => {
   const text = textOf(pictureOf(await graphOf(reader, { ...thing, direction: "up" }), 5));
   expect(text.split("\n")).toEqual([
     "dataset a@1",
-    "  from dataset a@1, parent of (see above)",
-    "  from dataset c@1, parent of",
-    "    from dataset b@1, parent of",
-    "      from dataset a@1, parent of (see above)",
+    "  derived from dataset a@1 (see above)",
+    "  derived from dataset c@1",
+    "    derived from dataset b@1",
+    "      derived from dataset a@1 (see above)",
   ]);
 });
 
