@@ -18,6 +18,7 @@ export default defineConfig({
     globalSetup: ["test/support/build.ts"],
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    maxWorkers: 2,
+    // Most of a test's time is spent waiting: for processes to start, for disks, for what must not happen.
+    maxWorkers: 3,
   },
 });

@@ -42,6 +42,7 @@ describe("verdicts", () => {
     "command.1.p50": 0.7,
     "echo.1.p50": 0.2,
     "commit.p50": 0.2,
+    ...{ "turns.command": 0.7, "turns.echo": 0.2, "turns.commit": 0.2 },
     "replay.streams": 150_000,
     "long.events": 1_000_000,
     "long.hot.ratio": 1.2,
@@ -51,32 +52,32 @@ describe("verdicts", () => {
     ...{ "import.predictions.rate": 9_000, "import.votes.rate": 8_000 },
     ...{ "projection.one": 200_000, "projection.sync.ratio": 0.85, "projection.rows": 1_000_000 },
     ...{ "projection.key.p50": 1, "projection.page.p50": 5 },
-    ...{ "saga.command.p50": 0.4, "saga.three.p50": 2 },
+    ...{ "saga.command.p50": 0.4, "saga.three.p50": 2, "drift.max": 2_000 },
   };
 
   test("count a figure at its limit as met", () => {
-    expect(outcomes(met)).toEqual(Array(11).fill("met"));
+    expect(outcomes(met)).toEqual(Array(13).fill("met"));
   });
 
   test("count a figure beyond its limit as not met", () => {
     const missed = {
       ...met,
       "ratio.512": 0.49,
-      "command.1.p50": 0.71,
+      ...{ "command.1.p50": 0.71, "turns.command": 0.71 },
       "replay.streams": 149_999,
       "long.hot.ratio": 1.21,
       "start.stored": 2.01,
       "import.preferences.rate": 7_999,
       ...{ "projection.one": 199_999, "projection.sync.ratio": 0.84 },
       ...{ "projection.key.p50": 1.01, "projection.page.p50": 5.01 },
-      "saga.three.p50": 2.01,
+      ...{ "saga.three.p50": 2.01, "drift.max": 2_001 },
     };
-    expect(outcomes(missed)).toEqual(Array(11).fill("not met"));
+    expect(outcomes(missed)).toEqual(Array(13).fill("not met"));
   });
 
   test("say nothing about what was not measured, or measured at another size", () => {
-    expect(outcomes({})).toEqual(Array(11).fill("not measured"));
-    expect(outcomes({ ...met, "long.events": 1_000, "start.events": 1_000 }).slice(3, 5)).toEqual([
+    expect(outcomes({})).toEqual(Array(13).fill("not measured"));
+    expect(outcomes({ ...met, "long.events": 1_000, "start.events": 1_000 }).slice(4, 6)).toEqual([
       "not measured",
       "not measured",
     ]);
