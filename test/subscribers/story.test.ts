@@ -13,6 +13,9 @@ import { eventually } from "../support/eventually.ts";
 import { type Random, seededRandom } from "../support/random.ts";
 import { freshName, type Notes, recordRuns, type Setting, startSetting, subscribeNoting } from "./setting.ts";
 
+/** Brokers are killed and streams made anew in between, each of which is waited out with growing pauses. */
+const patienceMs = 90_000;
+
 class Story {
   readonly handled: { readonly position: number; readonly stream: string }[] = [];
   readonly dropped = new Set<number>();
@@ -39,13 +42,13 @@ class Story {
     const background = Promise.all([this.#record(), this.#decide()]);
     for (const chapter of chapters) {
       const goal = this.handled.length + 50;
-      await eventually("events are handled", () => this.handled.length >= goal);
+      await eventually("events are handled", () => this.handled.length >= goal, patienceMs);
       await this[chapter]();
     }
     this.#isOver = true;
     await background;
     for (const position of this.positions) this.#mended.add(position);
-    await eventually("all are handled or dropped", () => this.#mendTheRest());
+    await eventually("all are handled or dropped", () => this.#mendTheRest(), patienceMs);
   }
 
   async kill(): Promise<void> {
@@ -128,7 +131,9 @@ class Story {
   }
 }
 
-test.each(["wait", "continue"] as const)("a story in which later events %s", async (afterPark) => {
+test.each(["wait", "continue"] as const)("a story in which later events %s", {
+  timeout: 4 * patienceMs,
+}, async (afterPark) => {
   const random = seededRandom(afterPark.length);
   const story = new Story(await startSetting(), afterPark, random);
   await story.tell(random.shuffled(["kill", "remake", "close", "follow", "kill"]));
