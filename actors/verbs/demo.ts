@@ -1,6 +1,6 @@
 /** `retrace demo`: the whole loop on the files of this package, over NATS like any user's program. */
 import { type Client, type ClientOptions, defineVerb, type VerbTools } from "retrace";
-import { tell, WrongUsage } from "./review/wrong-usage.ts";
+import { tell, WrongUsage } from "./print/wrong-usage.ts";
 
 interface DemoOptions extends ClientOptions {
   readonly auto?: boolean;

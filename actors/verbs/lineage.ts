@@ -2,7 +2,7 @@
 import { type Client, type ClientOptions, defineVerb, type VerbTools } from "retrace";
 import { isFormat, type LineageRequest, type Output, printLineage } from "./lineage/print.ts";
 import type { Direction } from "./lineage/rows.ts";
-import { WrongUsage, withUsage } from "./review/wrong-usage.ts";
+import { WrongUsage, withUsage } from "./print/wrong-usage.ts";
 
 interface LineageOptions extends ClientOptions {
   readonly version?: string;

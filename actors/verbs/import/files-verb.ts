@@ -1,7 +1,7 @@
 /** `retrace import <kind> FILE...`: the options that kinds share, what is told, the exit status. */
 import { basename } from "node:path";
 import type { Client, ClientOptions, Progress, VerbTools } from "retrace";
-import { tell, WrongUsage } from "../review/wrong-usage.ts";
+import { tell, WrongUsage } from "../print/wrong-usage.ts";
 import { isoTimeOf } from "./columns.ts";
 import { isRefusal } from "./refused.ts";
 import type { CliCommand } from "./row-format.ts";

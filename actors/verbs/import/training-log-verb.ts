@@ -2,7 +2,7 @@
 import { basename } from "node:path";
 import type { Client, ClientOptions, Progress, VerbTools } from "retrace";
 import { counted } from "../print/counted.ts";
-import { tell, WrongUsage } from "../review/wrong-usage.ts";
+import { tell, WrongUsage } from "../print/wrong-usage.ts";
 import { isoTimeOf } from "./columns.ts";
 import { wrongTime } from "./files-verb.ts";
 import { type ImportOptions, importTrainingLog } from "./import-training-log.ts";

@@ -1,9 +1,9 @@
 /** `retrace review submit|skip|release|adjudicate|accept|fix|return`: what people say of a review. */
 import type { CommandReply, VerbTools } from "retrace";
 import type { CliCommand } from "../import/row-format.ts";
+import { WrongUsage } from "../print/wrong-usage.ts";
 import { effortOf, endWork } from "./effort.ts";
 import { describeVerb, type ReviewerOptions, reviewerIn, withReviews } from "./subverb.ts";
-import { WrongUsage } from "./wrong-usage.ts";
 
 interface Answer {
   readonly name: string;

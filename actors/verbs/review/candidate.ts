@@ -1,8 +1,8 @@
 /** Who wants to take a review, and what they may take. */
 import type { Client } from "retrace";
 import type { Candidate } from "../../projections/review-queue/eligible.ts";
+import { NotPossible } from "../print/wrong-usage.ts";
 import { readReviewers } from "./queue.ts";
-import { NotPossible } from "./wrong-usage.ts";
 
 /** Somebody with room for so many reviews more. */
 export interface Taker extends Candidate {

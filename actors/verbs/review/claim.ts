@@ -3,13 +3,13 @@ import { type Client, type CommandReply, Fault, type VerbTools } from "retrace";
 import { maxLeaseMs } from "../../../schemas/review.ts";
 import { byUrgency, mayTake } from "../../projections/review-queue/eligible.ts";
 import type { CliCommand } from "../import/row-format.ts";
+import { NotPossible, WrongUsage } from "../print/wrong-usage.ts";
 import { candidateIn } from "./candidate.ts";
 import { beginWork } from "./effort.ts";
 import { sheetText } from "./print-sheet.ts";
 import { readQueue } from "./queue.ts";
 import { readSheet } from "./sheet.ts";
 import { describeVerb, type ReviewerOptions, reviewerIn, withReviews } from "./subverb.ts";
-import { NotPossible, WrongUsage } from "./wrong-usage.ts";
 
 interface ClaimOptions extends ReviewerOptions {
   readonly minutes?: string;

@@ -3,12 +3,12 @@ import type { Client, VerbTools } from "retrace";
 import { byUrgency, isOpen, liveLeases, mayTake } from "../../projections/review-queue/eligible.ts";
 import type { CliCommand } from "../import/row-format.ts";
 import { fitted } from "../print/terminal-width.ts";
+import { WrongUsage } from "../print/wrong-usage.ts";
 import { candidateIn } from "./candidate.ts";
 import { printable } from "./printable.ts";
 import { type Queued, readDecided, readQueue, readReviewers } from "./queue.ts";
 import { describeVerb, type ReviewerOptions, reviewerIn, withReviews } from "./subverb.ts";
 import { table } from "./table.ts";
-import { WrongUsage } from "./wrong-usage.ts";
 
 interface ListOptions extends ReviewerOptions {
   readonly mine?: boolean;

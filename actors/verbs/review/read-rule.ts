@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { type Rule, rule } from "../../../schemas/rule.ts";
-import { WrongUsage } from "./wrong-usage.ts";
+import { WrongUsage } from "../print/wrong-usage.ts";
 
 /** The rule in a file of JSON, `-` for stdin. @throws WrongUsage saying what is wrong where. */
 export async function readRule(file: string): Promise<Rule> {

@@ -2,8 +2,8 @@
 import { type Client, type ClientOptions, Fault, type VerbTools } from "retrace";
 import { key } from "../../../schemas/fields.ts";
 import type { CliCommand } from "../import/row-format.ts";
+import { WrongUsage, withUsage } from "../print/wrong-usage.ts";
 import { explained } from "./refusals.ts";
-import { WrongUsage, withUsage } from "./wrong-usage.ts";
 
 /** The options of those who review. */
 export interface ReviewerOptions extends ClientOptions {

@@ -4,11 +4,11 @@ import { time } from "../../../schemas/fields.ts";
 import type { Rule } from "../../../schemas/rule.ts";
 import type { CliCommand } from "../import/row-format.ts";
 import { fitted } from "../print/terminal-width.ts";
+import { WrongUsage, withUsage } from "../print/wrong-usage.ts";
 import { type Comparison, type Counts, compare } from "./comparison.ts";
 import { readRule } from "./read-rule.ts";
 import { evaluateCases, type Window } from "./shadow-evaluation.ts";
 import { table } from "./table.ts";
-import { WrongUsage, withUsage } from "./wrong-usage.ts";
 
 interface WhatIfOptions extends ClientOptions {
   readonly rule: string;

@@ -2,9 +2,9 @@
 import type { ClientOptions, VerbTools } from "retrace";
 import type { CliCommand } from "../import/row-format.ts";
 import { counted } from "../print/counted.ts";
+import { WrongUsage, withUsage } from "../print/wrong-usage.ts";
 import { printable } from "../review/printable.ts";
 import { table } from "../review/table.ts";
-import { WrongUsage, withUsage } from "../review/wrong-usage.ts";
 import { type Comparison, compareRuns, type MetricComparison, metricsIn } from "./comparison.ts";
 import type { RunRecord } from "./read-run.ts";
 import { readRuns } from "./read-runs.ts";

@@ -1,6 +1,6 @@
 /** Several training runs, one after the other. */
 import { type Client, Fault } from "retrace";
-import { WrongUsage } from "../review/wrong-usage.ts";
+import { WrongUsage } from "../print/wrong-usage.ts";
 import { type RunRecord, readRun } from "./read-run.ts";
 
 /** In the order of their ids. @throws WrongUsage naming the first that does not exist. */
